@@ -1,0 +1,77 @@
+# The verbs of this house. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types docs bench peers clean
+
+VENV    := .venv
+PEERS   := .venv-peers
+BIN     := $(VENV)/bin
+TORCH   := $(shell grep '^torch==' constraints.txt)
+SAELENS := $(shell grep '^sae-lens==' constraints-peers.txt)
+QUIET   := $(shell [ -t 2 ] || echo --quiet)
+PIP      = -m pip --disable-pip-version-check --no-input install $(QUIET)
+PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+             "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+# Options of pytest: `make test PYTEST="-k resume -n 0"`.
+PYTEST  ?= -n 2
+
+help:  ## list these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev  ## install everything that development needs into .venv
+
+demo: $(VENV)/.runtime  ## the whole road on a small real model, ending in report.html
+	@$(BIN)/mistudio demo
+
+test: $(VENV)/.dev $(PEERS)/.installed  ## every test
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev  ## style, formatting, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(VENV)/.dev  ## mypy, strict
+	@$(BIN)/mypy
+
+docs: $(VENV)/.docs  ## write the generated pages and build the documentation into site/
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.runtime  ## the measurements that the README quotes
+	@$(BIN)/mistudio bench
+
+peers: $(PEERS)/.installed  ## the other libraries that tests compare with, into .venv-peers
+
+clean:  ## remove the environments, the caches and what was built
+	rm -rf $(VENV) $(PEERS) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp stands for a finished installation, so that the next call takes no time.
+
+$(VENV)/bin/python $(PEERS)/bin/python:
+	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "miStudio needs Python 3.11 or later. Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(@D:/bin=)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing $(TORCH) and the libraries into $(VENV). The first time this downloads some hundred megabytes."
+	@$(BIN)/python $(PIP) $(TORCH)
+	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled,dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled,dev,docs]'
+	@touch $@
+
+$(PEERS)/.installed: constraints-peers.txt | $(PEERS)/bin/python
+	@echo "Installing $(SAELENS) into $(PEERS), for the tests that open our files with it."
+	@$(PEERS)/bin/python $(PIP) $(TORCH)
+	@$(PEERS)/bin/python $(PIP) -c constraints-peers.txt $(SAELENS)
+	@touch $@

@@ -1,0 +1,1 @@
+"""miStudio: read, test, watch and steer the insides of a language model."""
