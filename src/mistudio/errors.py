@@ -123,6 +123,12 @@ class DiskFull(MistudioError):
     default_remedy = "Free some space, or point MISTUDIO_HOME or --out to another disk, and run the same command again."
 
 
+class Diverged(MistudioError):
+    """Training left the finite numbers."""
+
+    default_remedy = "Train again with a lower --lr or more warm-up steps."
+
+
 class NotEnoughMemory(MistudioError):
     """The work needs more memory than there is."""
 

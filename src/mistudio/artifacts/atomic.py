@@ -1,0 +1,99 @@
+"""Directories and files that appear whole or not at all.
+
+Work goes into a hidden sibling that is renamed at the end. A directory that can be resumed keeps its sibling when the
+work is interrupted; any other sibling is removed, also when the disk is full.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mistudio.errors import ArtifactExists, DiskFull
+
+
+def partial_of(final: Path) -> Path:
+    """The hidden sibling in which `final` is being made."""
+    return final.with_name(f".{final.name}.partial")
+
+
+@contextmanager
+def disk_full_is_said(where: Path) -> Iterator[None]:
+    """Turn the operating system's "no space left" into a sentence.
+
+    Raises:
+        DiskFull: a write found no space.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "No space left" not in str(error):
+            raise
+        raise DiskFull(f"The disk that holds {where} is full.") from error
+
+
+@contextmanager
+def new_directory(final: Path, *, resumable: bool = False) -> Iterator[Path]:
+    """Make the directory `final` atomically; yields the sibling to write into.
+
+    Args:
+        final: where the directory shall be.
+        resumable: keep the sibling when the work does not finish, and continue in one that is there.
+
+    Raises:
+        ArtifactExists: `final` is there already.
+        DiskFull: the disk had no room.
+    """
+    final = final.absolute()
+    if final.exists():
+        raise ArtifactExists(f"{final} exists already.")
+    partial = partial_of(final)
+    try:
+        with disk_full_is_said(final):
+            if partial.exists() and not resumable:
+                shutil.rmtree(partial)
+            partial.mkdir(parents=True, exist_ok=True)
+            yield partial
+            _sync(partial)
+            os.replace(partial, final)
+    except BaseException:
+        if not resumable:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def new_file(final: Path) -> Iterator[Path]:
+    """Make or replace the file `final` atomically; yields the path to write to.
+
+    Raises:
+        DiskFull: the disk had no room.
+    """
+    partial = partial_of(final)
+    try:
+        with disk_full_is_said(final):
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(final: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
+    with new_file(final) as partial:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _sync(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
