@@ -1,0 +1,1 @@
+"""One architecture a file; `sae/registry.py` has a line for each."""

@@ -1,0 +1,117 @@
+"""The SAE as its users see it: `encode`, `decode`, `forward` on raw activations, and `save`.
+
+B tokens, D d_in, F d_sae, K active latents per token.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mistudio.errors import ShapeError
+from mistudio.sae.architectures import topk
+from mistudio.sae.config import TopKConfig
+from mistudio.sae.weights import SparseCode, Weights
+
+
+class SparseAutoencoder(nn.Module):
+    """A trained SAE. It takes raw activations: any scaling used in training is folded into its weights.
+
+    Args:
+        config: the architecture; its `d_sae` must agree with the weights.
+        weights: float32 tensors, latents in rows.
+        hook: the hook point that it was trained on, e.g. "resid_post.15".
+        model_name: the language model that it was trained on.
+        metadata: whatever else was stated when it was made, e.g. the tokens left out.
+
+    Raises:
+        ShapeError: the weights do not fit each other.
+    """
+
+    W_enc_FD: Tensor
+    b_enc_F: Tensor
+    W_dec_FD: Tensor
+    b_dec_D: Tensor
+
+    def __init__(
+        self,
+        config: TopKConfig,
+        weights: Weights,
+        *,
+        hook: str,
+        model_name: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        d_sae, d_in = weights.W_enc_FD.shape
+        wanted = {"W_enc_FD": (d_sae, d_in), "b_enc_F": (d_sae,), "W_dec_FD": (d_sae, d_in), "b_dec_D": (d_in,)}
+        for name, tensor in weights.tensors().items():
+            if tuple(tensor.shape) != wanted[name]:
+                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, and {wanted[name]} is wanted.")
+            self.register_buffer(name, tensor.detach().float().contiguous())
+        self.config = config.model_copy(update={"d_sae": d_sae, "expansion": d_sae / d_in})
+        self.hook = hook
+        self.model_name = model_name
+        self.metadata = dict(metadata or {})
+
+    @property
+    def d_in(self) -> int:
+        """Width of the activations that it reads."""
+        return int(self.W_enc_FD.shape[1])
+
+    @property
+    def d_sae(self) -> int:
+        """Number of latents."""
+        return int(self.W_enc_FD.shape[0])
+
+    @property
+    def weights(self) -> Weights:
+        """The four tensors."""
+        return Weights(self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D)
+
+    def encode_sparse(self, x_BD: Float[Tensor, "B D"]) -> SparseCode:
+        """The k active latents of each token, strongest first, computed in float32.
+
+        Raises:
+            ShapeError: `x_BD` is not `d_in` wide.
+        """
+        self._check(x_BD)
+        return topk.encode(x_BD.float(), self.weights, self.config.k)
+
+    def encode(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B F"]:
+        """All latents' activations, zeros included: `d_sae` numbers a token, for small inputs.
+
+        Raises:
+            ShapeError: `x_BD` is not `d_in` wide.
+        """
+        code = self.encode_sparse(x_BD)
+        acts_BF = torch.zeros((x_BD.shape[0], self.d_sae), device=x_BD.device)
+        return acts_BF.scatter_(-1, code.latents_BK, code.values_BK)
+
+    def decode(self, acts_BF: Float[Tensor, "B F"]) -> Float[Tensor, "B D"]:
+        """The reconstruction of dense activations."""
+        return acts_BF @ self.W_dec_FD + self.b_dec_D
+
+    def decode_sparse(self, code: SparseCode) -> Float[Tensor, "B D"]:
+        """The reconstruction of a sparse code."""
+        return self.b_dec_D + nn.functional.embedding_bag(
+            code.latents_BK, self.W_dec_FD, per_sample_weights=code.values_BK, mode="sum"
+        )
+
+    def forward(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        """The reconstruction x̂ of x, in float32.
+
+        Raises:
+            ShapeError: `x_BD` is not `d_in` wide.
+        """
+        return self.decode_sparse(self.encode_sparse(x_BD))
+
+    def _check(self, x_BD: Tensor) -> None:
+        if x_BD.shape[-1] != self.d_in:
+            raise ShapeError(
+                f"The activations are {x_BD.shape[-1]} wide, and this SAE reads {self.d_in}.",
+                remedy=f"It was trained on {self.hook} of {self.model_name}: use that.",
+            )
