@@ -1,0 +1,47 @@
+"""GGUF files: transformers reads them and unpacks their blocks into plain weights.
+
+Needs the packages gguf (the format) and accelerate (transformers demands it); both are the extra `gguf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from transformers import GgufConfig
+from transformers.utils import logging
+
+from mistudio.errors import MissingExtra
+
+
+def needs_gguf() -> None:
+    """Check that the packages are there.
+
+    Raises:
+        MissingExtra: one is not.
+    """
+    missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
+    if missing:
+        raise MissingExtra(
+            f"Reading .gguf files needs the package {missing[0]}, which is not installed.",
+            remedy="Install it with `pip install 'mistudio[gguf]'` and run the same command again.",
+        )
+
+
+def gguf_options(path: Path) -> dict[str, Any]:
+    """The arguments of `from_pretrained` that unpack the file's weights."""
+    return {"gguf_file": path.name, "quantization_config": GgufConfig(gguf_file=path.name, dequantize=True)}
+
+
+@contextmanager
+def quiet_gguf() -> Iterator[None]:
+    """Keep transformers from listing the metadata that it does not use."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(40)  # logging.ERROR
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
