@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mistudio.errors import Cancelled, Paused
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where a step reports to. Implementations must be cheap: steps call them once a batch."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -55,6 +55,7 @@ class AdamSettings(NamedTuple):
     """Factor on every gradient: below 1 where the gradient's norm was clipped."""
 
 
+@runtime_checkable
 class StepKernels(Protocol):
     """The sparse parts of a TopK training step."""
 

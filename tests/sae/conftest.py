@@ -1,0 +1,36 @@
+"""Small random SAEs and activations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mistudio.sae.config import TopKConfig
+from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+from mistudio.sae.weights import Weights
+
+
+def random_weights(d_sae: int = 200, d_in: int = 24, seed: int = 0) -> Weights:
+    generator = torch.Generator().manual_seed(seed)
+    W_dec_FD = torch.randn((d_sae, d_in), generator=generator)
+    return Weights(
+        torch.randn((d_sae, d_in), generator=generator),
+        torch.randn(d_sae, generator=generator) * 0.1,
+        W_dec_FD / W_dec_FD.norm(dim=1, keepdim=True),
+        torch.randn(d_in, generator=generator),
+    )
+
+
+@pytest.fixture
+def weights() -> Weights:
+    return random_weights()
+
+
+@pytest.fixture
+def sae(weights: Weights) -> SparseAutoencoder:
+    return SparseAutoencoder(TopKConfig(k=7), weights, hook="resid_post.3", model_name="tiny", metadata={"note": "kept"})
+
+
+@pytest.fixture
+def x_BD() -> torch.Tensor:
+    return torch.randn((50, 24), generator=torch.Generator().manual_seed(1))

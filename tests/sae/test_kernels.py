@@ -1,0 +1,135 @@
+"""Every fast path against the dense eager reference: values and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mistudio.sae.architectures.topk import TopKStep
+from mistudio.sae.config import TopKConfig
+from mistudio.sae.kernels import reference
+from mistudio.sae.kernels.compiled import CompiledKernels
+from mistudio.sae.kernels.portable import PortableKernels
+from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings, StepKernels
+from mistudio.sae.weights import SparseCode, Weights
+from tests.sae.conftest import random_weights
+
+KERNELS = [CompiledKernels(), PortableKernels()]
+kernels_each = pytest.mark.parametrize("kernels", KERNELS, ids=["compiled", "portable"])
+
+
+def dense(code: SparseCode, d_sae: int) -> Tensor:
+    empty_BF = torch.zeros((code.values_BK.shape[0], d_sae))
+    return empty_BF.scatter_add(-1, code.latents_BK, code.values_BK)
+
+
+@kernels_each
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("d_sae", "k"), [(200, 7), (64, 3), (1000, 32), (65, 40), (4096, 1), (130, 130)])
+def test_top_k_is_the_references(kernels: StepKernels, dtype: torch.dtype, d_sae: int, k: int) -> None:
+    pre_BF = torch.randn((33, d_sae), generator=torch.Generator().manual_seed(k)).to(dtype)
+    code = kernels.top_k(pre_BF, k)
+    values_BK, latents_BK = pre_BF.float().topk(k, dim=-1)
+    wanted_BF = torch.zeros((33, d_sae)).scatter(-1, latents_BK, values_BK.relu())
+    # Equal activations may belong to other latents where values tie: compare what is kept.
+    torch.testing.assert_close(code.values_BK.sort().values, values_BK.relu().sort().values, rtol=0, atol=0)
+    if dtype is torch.float32:
+        torch.testing.assert_close(dense(code, d_sae), wanted_BF, rtol=0, atol=0)
+
+
+@kernels_each
+def test_tokens_with_fewer_positive_latents_than_k_are_padded_with_zeros(kernels: StepKernels) -> None:
+    pre_BF = torch.full((4, 200), -1.0)
+    pre_BF[1, 17] = 2.0
+    code = kernels.top_k(pre_BF, 5)
+    assert (code.values_BK > 0).sum(-1).tolist() == [0, 1, 0, 0]
+    assert dense(code, 200)[1, 17] == 2.0
+
+
+def test_ties_keep_the_lower_latent() -> None:
+    pre_BF = torch.ones((1, 300))
+    assert CompiledKernels().top_k(pre_BF, 4).latents_BK.tolist() == [[0, 1, 2, 3]]
+
+
+@kernels_each
+@pytest.mark.parametrize("dead_share", [0.0, 0.3])
+def test_loss_and_gradients_are_the_references(kernels: StepKernels, dead_share: float, x_BD: Tensor) -> None:
+    weights = random_weights()
+    config = TopKConfig(k=7, aux_k=20, aux_coefficient=0.25)
+    dead_F = torch.rand(200, generator=torch.Generator().manual_seed(3)) < dead_share
+    step = TopKStep(config, weights, kernels=kernels, gemm_dtype=torch.float32)
+    found = step(x_BD, dead_F if dead_share else None)
+
+    leaves = weights.map(lambda tensor: tensor.clone().requires_grad_())
+    wanted = reference.loss(x_BD, leaves, config.k, dead_F=dead_F, aux_k=config.aux_k)
+    (wanted.reconstruction + config.aux_coefficient * wanted.auxiliary).backward()
+    torch.testing.assert_close(found.reconstruction, wanted.reconstruction.detach())
+    torch.testing.assert_close(found.auxiliary, wanted.auxiliary.detach())
+    gradients = {name: leaf.grad for name, leaf in leaves.tensors().items()}
+    W_dec_FD, gradient_FD = weights.W_dec_FD, gradients["W_dec_FD"]
+    assert gradient_FD is not None
+    gradients["W_dec_FD"] = gradient_FD - (gradient_FD * W_dec_FD).sum(1, keepdim=True) * W_dec_FD
+    for name, tensor in step.gradients.tensors().items():
+        torch.testing.assert_close(tensor, gradients[name], rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+    norm = torch.stack([g.pow(2).sum() for g in gradients.values() if g is not None]).sum().sqrt()
+    assert found.gradient_norm == pytest.approx(float(norm), rel=1e-4)
+
+
+@kernels_each
+def test_auxk_gives_dead_latents_a_gradient_in_the_encoder_too(kernels: StepKernels, x_BD: Tensor) -> None:
+    weights = random_weights()
+    weights.b_enc_F[:50] = -100.0
+    dead_F = torch.arange(200) < 50
+    weights.b_enc_F[dead_F] = -1.0
+    weights.W_enc_FD[dead_F] *= 0.05
+    step = TopKStep(TopKConfig(k=7, aux_k=20), weights, kernels=kernels, gemm_dtype=torch.float32)
+    step(x_BD * 100, dead_F)
+    assert float(step.gradients.W_enc_FD[dead_F].abs().sum()) > 0
+
+
+@kernels_each
+def test_the_bfloat16_product_stays_near_the_reference(kernels: StepKernels, x_BD: Tensor) -> None:
+    weights = random_weights()
+    step = TopKStep(TopKConfig(k=7), weights, kernels=kernels, gemm_dtype=torch.bfloat16)
+    wanted = reference.loss(x_BD, weights, 7)
+    assert float(step(x_BD).reconstruction) == pytest.approx(float(wanted.reconstruction), rel=0.05)
+
+
+@kernels_each
+def test_adam_is_torchs_adam_followed_by_normalisation(kernels: StepKernels) -> None:
+    weights, expected = random_weights(), random_weights()
+    leaves = [tensor.requires_grad_() for tensor in expected.tensors().values()]
+    optimiser = torch.optim.Adam(leaves, lr=3e-3, betas=(0.9, 0.99), eps=1e-8)
+    moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
+    for seed in range(4):
+        gradients = random_weights(seed=seed + 10)
+        for leaf, gradient in zip(leaves, gradients.tensors().values(), strict=True):
+            leaf.grad = gradient * 0.5
+        optimiser.step()
+        with torch.no_grad():
+            expected.W_dec_FD /= expected.W_dec_FD.norm(dim=1, keepdim=True)
+        kernels.adam(weights, gradients, moments, AdamSettings(3e-3, 0.9, 0.99, 1e-8, 0.5))
+    for name, tensor in weights.tensors().items():
+        torch.testing.assert_close(tensor, expected.tensors()[name].detach(), rtol=1e-5, atol=1e-6)
+    assert moments.steps == 4
+
+
+@kernels_each
+def test_the_same_batch_gives_the_same_bits(kernels: StepKernels, x_BD: Tensor) -> None:
+    def gradients() -> Weights:
+        step = TopKStep(TopKConfig(k=7), random_weights(), kernels=kernels)
+        step(x_BD)
+        return step.gradients
+
+    for first, second in zip(gradients().tensors().values(), gradients().tensors().values(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_a_dense_latent_does_not_break_the_balance_of_work(x_BD: Tensor) -> None:
+    weights = random_weights()
+    weights.b_enc_F[3] = 1000.0
+    step = TopKStep(TopKConfig(k=1), weights, kernels=CompiledKernels(), gemm_dtype=torch.float32)
+    code = step(x_BD).code
+    assert code.latents_BK.unique().tolist() == [3]
+    assert float(step.gradients.b_enc_F.abs().sum()) > 0
