@@ -101,3 +101,13 @@ def test_an_empty_directory_and_a_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="is a file"):
         load_sae(tmp_path / "file")
+
+
+def test_a_decoder_row_of_zeros_stays_one_when_norms_are_folded(saved: Path, x_BD: Tensor) -> None:
+    tensors = load_file(saved / "sae_weights.safetensors")
+    tensors["W_dec"][5] = 0
+    save_file(tensors, saved / "sae_weights.safetensors")
+    change_config(saved, rescale_acts_by_decoder_norm=True)
+    loaded = load_sae(saved)
+    assert not loaded.W_dec_FD[5].any()
+    assert bool(loaded.decode(loaded.encode(x_BD)).isfinite().all())

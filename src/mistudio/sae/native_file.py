@@ -146,7 +146,7 @@ def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
         norm_F = weights.W_dec_FD.norm(dim=1)
         weights.W_enc_FD = weights.W_enc_FD * norm_F[:, None]
         weights.b_enc_F = weights.b_enc_F * norm_F
-        weights.W_dec_FD = weights.W_dec_FD / norm_F[:, None]
+        weights.W_dec_FD = weights.W_dec_FD / norm_F[:, None].clamp_min(1e-8)  # A row of zeros stays one.
 
 
 def _native_hook(hook_name: str) -> str:
