@@ -7,10 +7,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mistudio.activations.config import TraceConfig as TraceConfig
+    from mistudio.activations.record import trace as trace
+    from mistudio.activations.stream import ModelSource as ModelSource
+    from mistudio.activations.stream import RecordedSource as RecordedSource
+    from mistudio.corpora.config import CorpusConfig as CorpusConfig
+    from mistudio.corpora.config import TokenizeConfig as TokenizeConfig
+    from mistudio.corpora.corpus import add_corpus as add_corpus
+    from mistudio.corpora.tokenize import tokenize as tokenize
+    from mistudio.corpora.tokens import Tokens as Tokens
+    from mistudio.errors import MistudioError as MistudioError
+    from mistudio.evaluation.config import EvaluateConfig as EvaluateConfig
     from mistudio.evaluation.evaluate import evaluate as evaluate
+    from mistudio.features.config import FindConfig as FindConfig
+    from mistudio.features.find import find as find
+    from mistudio.features.pages import Features as Features
+    from mistudio.language_models.config import ModelConfig as ModelConfig
+    from mistudio.language_models.describe import describe as describe
+    from mistudio.language_models.loading import load_model as load_model
+    from mistudio.sae.config import TopKConfig as TopKConfig
+    from mistudio.sae.native_file import load_sae as load_sae
+    from mistudio.steering.config import Edit as Edit
+    from mistudio.steering.config import GenerateConfig as GenerateConfig
+    from mistudio.steering.config import SteeringSpec as SteeringSpec
+    from mistudio.steering.steer import steer as steer
+    from mistudio.training.config import TrainConfig as TrainConfig
+    from mistudio.training.train import train as train
 
+# In the order of the road.
 _HOMES = {
+    "MistudioError": "mistudio.errors",
+    "ModelConfig": "mistudio.language_models.config",
+    "load_model": "mistudio.language_models.loading",
+    "describe": "mistudio.language_models.describe",
+    "CorpusConfig": "mistudio.corpora.config",
+    "TokenizeConfig": "mistudio.corpora.config",
+    "add_corpus": "mistudio.corpora.corpus",
+    "tokenize": "mistudio.corpora.tokenize",
+    "Tokens": "mistudio.corpora.tokens",
+    "TraceConfig": "mistudio.activations.config",
+    "trace": "mistudio.activations.record",
+    "ModelSource": "mistudio.activations.stream",
+    "RecordedSource": "mistudio.activations.stream",
+    "TopKConfig": "mistudio.sae.config",
+    "load_sae": "mistudio.sae.native_file",
+    "TrainConfig": "mistudio.training.config",
+    "train": "mistudio.training.train",
+    "EvaluateConfig": "mistudio.evaluation.config",
     "evaluate": "mistudio.evaluation.evaluate",
+    "FindConfig": "mistudio.features.config",
+    "find": "mistudio.features.find",
+    "Features": "mistudio.features.pages",
+    "SteeringSpec": "mistudio.steering.config",
+    "Edit": "mistudio.steering.config",
+    "GenerateConfig": "mistudio.steering.config",
+    "steer": "mistudio.steering.steer",
 }
 
 __all__ = list(_HOMES)
