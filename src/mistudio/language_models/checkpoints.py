@@ -12,30 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
-from mistudio.artifacts.atomic import disk_full_is_said
 from mistudio.artifacts.digest import sha256_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST, open_artifact
-from mistudio.errors import ArtifactBroken, DownloadFailed, FormatUnsupported, UnknownModel
+from mistudio.errors import ArtifactBroken, FormatUnsupported
+from mistudio.language_models.hub import fetch
+from mistudio.progress import Progress, Silent
 
 _INDEX = "model.safetensors.index.json"
-_SETTINGS = ["*.json", "*.txt", "*.model", "*.jinja"]
-_WEIGHTS = ["model.safetensors", "model-*-of-*.safetensors"]
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -98,7 +85,9 @@ class Checkpoint:
         )
 
 
-def locate(source: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:
+def locate(
+    source: str, revision: str | None = None, *, weights: bool = True, progress: Progress | None = None
+) -> Checkpoint:
     """Find, and where needed fetch, the files of the model that `source` names.
 
     Args:
@@ -118,7 +107,8 @@ def locate(source: str, revision: str | None = None, *, weights: bool = True) ->
     elif path.is_dir():
         checkpoint = _local(path)
     else:
-        checkpoint = _from_hub(source, revision, weights=weights)
+        snapshot = fetch(source, revision, weights=weights, progress=progress or Silent())
+        checkpoint = Checkpoint(directory=snapshot, gguf_file=None, name=source, commit=snapshot.name)
     if weights and checkpoint.gguf_file is None:
         for file in checkpoint.weight_files():
             check_safetensors(file)
@@ -169,48 +159,3 @@ def _local(path: Path) -> Checkpoint:
             remedy="Give the directory that holds config.json, model.safetensors and the tokenizer's files.",
         )
     return Checkpoint(directory=path, gguf_file=None, name=name, commit=None)
-
-
-def _from_hub(source: str, revision: str | None, *, weights: bool) -> Checkpoint:
-    if not _HUB_ID.fullmatch(source) or source.lower().endswith((".gguf", ".safetensors", ".bin")):
-        raise UnknownModel(f"There is no file or directory {source}.")
-    try:
-        with disk_full_is_said(Path(source)):
-            # The patterns keep out pickles, other frameworks' copies and sub-folders.
-            directory = snapshot_download(
-                source,
-                revision=revision,
-                allow_patterns=[*_SETTINGS, "*.py", *(_WEIGHTS if weights else [_INDEX])],
-                ignore_patterns=["*/*"],
-            )
-    except GatedRepoError as error:
-        raise UnknownModel(
-            f"{source} is on the Hub, but its authors ask you to accept their terms first.",
-            remedy="Accept the terms on the model's page, log in with `hf auth login`, and run the same command again.",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise UnknownModel(f"{source} has no revision {revision!r} on the Hub.") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UnknownModel(
-            f"There is no model {source}: it is no directory and no .gguf file here, and the Hub does not know it."
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise UnknownModel(
-            f"There is no directory or .gguf file {source} here, it was not downloaded before, "
-            "and the Hub cannot be reached.",
-            remedy="Check the network connection, or give the path of a local model directory or .gguf file.",
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise DownloadFailed(f"The download of {source} from the Hub broke off: {_first_line(error)}") from error
-    snapshot = Path(directory)
-    if not (snapshot / "config.json").is_file():
-        raise FormatUnsupported(
-            f"{source} on the Hub is not a model for transformers: it has no config.json.",
-            remedy="GGUF-only repositories: download the .gguf file and give its path.",
-        )
-    return Checkpoint(directory=snapshot, gguf_file=None, name=source, commit=snapshot.name)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

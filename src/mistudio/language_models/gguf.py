@@ -5,14 +5,14 @@ Needs the packages gguf (the format) and accelerate (transformers demands it); b
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transformers import GgufConfig
-from transformers.utils import logging
 
 from mistudio.errors import MissingExtra
 
@@ -37,11 +37,7 @@ def gguf_options(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def quiet_gguf() -> Iterator[None]:
-    """Keep transformers from listing the metadata that it does not use."""
-    before = logging.get_verbosity()
-    logging.set_verbosity(40)  # logging.ERROR
-    try:
+def without_its_bar() -> Iterator[None]:
+    """Keep transformers' GGUF reader from drawing its progress bar, for which it has no switch."""
+    with redirect_stderr(io.StringIO()):
         yield
-    finally:
-        logging.set_verbosity(before)

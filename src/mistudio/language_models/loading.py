@@ -11,7 +11,7 @@ its weights are unpacked once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
@@ -41,10 +42,11 @@ from mistudio.errors import (
 from mistudio.hardware import best_device, fast_dtype
 from mistudio.language_models.checkpoints import Checkpoint, locate
 from mistudio.language_models.config import ModelConfig
-from mistudio.language_models.gguf import gguf_options, needs_gguf, quiet_gguf
+from mistudio.language_models.gguf import gguf_options, needs_gguf, without_its_bar
 from mistudio.language_models.quantisation import quantiser
 from mistudio.progress import Progress, Silent
 
+_ERROR = 40
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -154,7 +156,7 @@ def load_model(config: ModelConfig | str, *, progress: Progress | None = None) -
     config = ModelConfig(source=config) if isinstance(config, str) else config
     progress = progress or Silent()
     progress.advance("model: find", 0, None)
-    checkpoint = locate(config.source, config.revision)
+    checkpoint = locate(config.source, config.revision, progress=progress)
     progress.checkpoint()
     progress.advance("model: load", 0, None)
     device = _device(config.device)
@@ -188,7 +190,7 @@ def load_architecture(config: ModelConfig) -> tuple[PreTrainedConfig, str]:
     if checkpoint.gguf_file is not None:
         needs_gguf()
         options["gguf_file"] = checkpoint.gguf_file
-    with _said(checkpoint), quiet_gguf():
+    with _said(checkpoint), _quietly():
         return AutoConfig.from_pretrained(str(checkpoint.directory), **options), checkpoint.name
 
 
@@ -200,7 +202,8 @@ def save_model(lm: LanguageModel, out: Path) -> Artifact:
         DiskFull: the disk had no room.
     """
     with new_directory(out) as partial:
-        lm.module.save_pretrained(partial)
+        with _quietly():
+            lm.module.save_pretrained(partial)
         lm.tokenizer.save_pretrained(partial)
         identity = lm.identity()
         manifest = seal(partial, Kind.MODEL, config={**lm.config.model_dump(mode="json"), **identity})
@@ -209,7 +212,8 @@ def save_model(lm: LanguageModel, out: Path) -> Artifact:
 
 def _read_weights(checkpoint: Checkpoint, options: dict[str, Any], dtype: torch.dtype | str) -> PreTrainedModel:
     # A shape that does not fit the configuration raises here: nothing is ever initialised at random instead.
-    with _said(checkpoint), quiet_gguf():
+    quiet = without_its_bar() if checkpoint.gguf_file else nullcontext()
+    with _said(checkpoint), _quietly(), quiet:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(checkpoint.directory), dtype=dtype, output_loading_info=True, **options
         )
@@ -228,7 +232,7 @@ def _read_tokenizer(checkpoint: Checkpoint, trust_remote_code: bool) -> PreTrain
     if checkpoint.gguf_file is not None:
         needs_gguf()
         options["gguf_file"] = checkpoint.gguf_file
-    with _said(checkpoint, what="tokenizer"), quiet_gguf():
+    with _said(checkpoint, what="tokenizer"), _quietly():
         return AutoTokenizer.from_pretrained(str(checkpoint.directory), **options)
 
 
@@ -260,6 +264,20 @@ def _said(checkpoint: Checkpoint, what: str = "model") -> Iterator[None]:
         raise FormatUnsupported(
             f"The {what} of {where} cannot be read: {short}", remedy="Download or export the model again."
         ) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers from drawing bars and listing what it does not use: the terminal is the command line's."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(_ERROR)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _device(name: str) -> torch.device:
