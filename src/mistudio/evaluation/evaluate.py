@@ -1,0 +1,212 @@
+"""Evaluate an SAE on held-out text.
+
+1. Spread the contexts evenly over the split, so that no single document decides.
+2. First pass, stopping at the hook point: reconstruct every kept token: FVU, cosine, L0, densities, mean activation.
+3. Second pass over fewer contexts: cross-entropies with the SAE, zeros and the mean spliced in (`splice.py`).
+
+Tokens that the filter excludes (BOS, special, massive) are counted, are part of no number of the first pass, and keep
+their own activation in the second. Writes nothing.
+
+B tokens in a batch, D d_in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from mistudio.activations.outliers import TokenFilter
+from mistudio.corpora.tokens import Tokens
+from mistudio.errors import ArtifactBroken, BadInput, EmptyCorpus, ShapeError
+from mistudio.evaluation.config import EvaluateConfig
+from mistudio.evaluation.metrics import DENSITY_EDGES_LOG10, LatentUse, Reconstruction, density_counts
+from mistudio.evaluation.result import DensityHistogram, Evaluation, Exclusion
+from mistudio.evaluation.splice import SpliceLosses, splice_losses
+from mistudio.language_models.hook_points import HookPoint
+from mistudio.language_models.hooks import width_of
+from mistudio.language_models.loading import LanguageModel
+from mistudio.language_models.partial_forward import run_until
+from mistudio.progress import Progress, Silent
+from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+
+
+def evaluate(
+    sae: SparseAutoencoder,
+    lm: LanguageModel,
+    tokens: Tokens,
+    config: EvaluateConfig | None = None,
+    *,
+    filter: TokenFilter | None = None,  # noqa: A002  the word of the whole interface
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure how well an SAE stands in for the activations it was trained on.
+
+    Args:
+        sae: takes raw activations of `sae.hook`.
+        tokens: text tokenized for the same model.
+        filter: which tokens are left out; where None, those that were left out when the SAE was trained, or special
+            tokens only where it does not say.
+
+    Raises:
+        ShapeError: the SAE does not fit the model's hook point.
+        HookMissing: the model has no such hook point.
+        BadInput: the tokens are not of this model's vocabulary.
+        EmptyCorpus: the split holds no context, or no token is kept.
+        Interrupted: `progress` asked to stop; nothing is kept.
+    """
+    config = config or EvaluateConfig()
+    progress = progress or Silent()
+    point = _check_fit(sae, lm, tokens)
+    rows = tokens.rows(config.split)
+    if len(rows) == 0:
+        raise EmptyCorpus(
+            f"The tokens hold no context of the split {config.split!r}.",
+            remedy="Tokenize a corpus with --held-out, or evaluate on --split train.",
+        )
+    token_filter = filter or filter_of(sae, tokens)
+    contexts = spread(rows, math.ceil(config.max_tokens / tokens.context_length))
+    read = _reconstruct(sae, lm, tokens, contexts, point, token_filter, config, progress)
+    if read.reconstruction.tokens == 0:
+        raise EmptyCorpus(f"The token filter excludes all {read.tokens} tokens of the split {config.split!r}.")
+    losses = None
+    if config.splice_contexts:
+        losses = splice_losses(
+            sae,
+            lm,
+            tokens,
+            spread(rows, config.splice_contexts),
+            token_filter=token_filter,
+            mean_D=read.reconstruction.mean.float(),
+            batch_contexts=config.batch_contexts,
+            progress=progress,
+        )
+    return _report(sae, lm, tokens, config, token_filter, read, losses)
+
+
+def spread(rows: Sequence[int], wanted: int) -> list[int]:
+    """At most `wanted` of `rows`, evenly spread over them, in order."""
+    if wanted >= len(rows):
+        return list(rows)
+    return [rows[int((2 * i + 1) * len(rows) / (2 * wanted))] for i in range(wanted)]
+
+
+def filter_of(sae: SparseAutoencoder, tokens: Tokens) -> TokenFilter:
+    """The token filter that the SAE was trained with; special tokens only where it does not say."""
+    described = sae.metadata.get("token_filter")
+    if not isinstance(described, dict):
+        return TokenFilter(special_ids=tokens.special_ids)
+    return TokenFilter.from_description(described)
+
+
+class _FirstPass:
+    """The sums of the first pass, and the counts of what was left out."""
+
+    def __init__(self, d_sae: int) -> None:
+        self.reconstruction = Reconstruction()
+        self.use = LatentUse(d_sae)
+        self.tokens = self.special = self.massive = 0
+
+
+@torch.inference_mode()
+def _reconstruct(
+    sae: SparseAutoencoder,
+    lm: LanguageModel,
+    tokens: Tokens,
+    contexts: Sequence[int],
+    point: HookPoint,
+    token_filter: TokenFilter,
+    config: EvaluateConfig,
+    progress: Progress,
+) -> _FirstPass:
+    read = _FirstPass(sae.d_sae)
+    for start in range(0, len(contexts), config.batch_contexts):
+        progress.checkpoint()
+        ids_CT = torch.from_numpy(tokens.contexts(contexts[start : start + config.batch_contexts])).to(lm.device)
+        ids_B, acts_BD = ids_CT.flatten(), run_until(lm, ids_CT, [point])[point].flatten(0, 1).float()
+        verdict = token_filter.judge(ids_B, acts_BD)
+        read.tokens += len(ids_B)
+        read.special += verdict.special
+        read.massive += verdict.massive
+        kept_BD = acts_BD[verdict.keep_B]
+        code = sae.encode_sparse(kept_BD)
+        read.use.update(code)
+        read.reconstruction.update(kept_BD, sae.decode_sparse(code))
+        progress.advance("reconstruct", start + len(ids_CT), len(contexts), fvu=read.reconstruction.fvu)
+    return read
+
+
+def _check_fit(sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens) -> HookPoint:
+    point = HookPoint.parse(sae.hook)
+    width = width_of(lm, point)
+    if width != sae.d_in:
+        raise ShapeError(f"The SAE reads {sae.d_in} dimensions, and {point} of {lm.name} has {width}.")
+    if tokens.vocab_size > lm.vocab_size:
+        raise BadInput(
+            f"The tokens were made with a vocabulary of {tokens.vocab_size:,}, and {lm.name} knows {lm.vocab_size:,}.",
+            remedy="Tokenize the corpus with `mistudio corpus tokenize --model` for the model that is evaluated.",
+        )
+    return point
+
+
+def _report(
+    sae: SparseAutoencoder,
+    lm: LanguageModel,
+    tokens: Tokens,
+    config: EvaluateConfig,
+    token_filter: TokenFilter,
+    read: _FirstPass,
+    losses: SpliceLosses | None,
+) -> Evaluation:
+    density = density_counts(read.use.density)
+    evaluation = Evaluation(
+        model=lm.identity(),
+        sae=sae_identity(sae),
+        text=tokens.artifact.as_input().model_dump(mode="json"),
+        config=config,
+        tokens=read.reconstruction.tokens,
+        tokens_read=read.tokens,
+        predictions=losses.predictions if losses else 0,
+        excluded=Exclusion(
+            rule=token_filter.describe(),
+            special=read.special,
+            massive=read.massive,
+            kept_in_splice=losses.left_alone if losses else 0,
+        ),
+        fvu=read.reconstruction.fvu,
+        cosine=read.reconstruction.cosine,
+        norm_ratio=read.reconstruction.norm_ratio,
+        l0=read.use.l0,
+        dead_share=read.use.dead_share,
+        density_histogram=DensityHistogram(edges_log10=DENSITY_EDGES_LOG10, counts=density.counts, never=density.never),
+        **_loss_numbers(losses),
+    )
+    for name, value in evaluation.numbers().items():
+        if not math.isfinite(value):
+            raise ArtifactBroken(
+                f"{name} is not a finite number on {evaluation.tokens:,} tokens: the SAE or the model holds NaN.",
+                remedy="Evaluate on more text; if that does not help, train the SAE again with a lower learning rate.",
+            )
+    return evaluation
+
+
+def _loss_numbers(losses: SpliceLosses | None) -> dict[str, float | None]:
+    if losses is None:
+        return {}
+    return {
+        "ce_model": losses.ce_model,
+        "ce_spliced": losses.ce_spliced,
+        "ce_zero": losses.ce_zero,
+        "ce_mean": losses.ce_mean,
+        "ce_increase": losses.ce_spliced - losses.ce_model,
+        "loss_recovered_zero": losses.recovered(losses.ce_zero),
+        "loss_recovered_mean": losses.recovered(losses.ce_mean),
+        "kl": losses.kl,
+    }
+
+
+def sae_identity(sae: SparseAutoencoder) -> dict[str, Any]:
+    """What an evaluation says about the SAE that it is of: hook point, model, configuration."""
+    return {"hook": sae.hook, "model_name": sae.model_name, "config": sae.config.model_dump(mode="json")}
