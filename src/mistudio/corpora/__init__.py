@@ -1,0 +1,1 @@
+"""Bring text in, tokenize it, pack it into contexts, and describe it."""

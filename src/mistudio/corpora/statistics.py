@@ -1,0 +1,201 @@
+"""What is in a token artifact: lengths, vocabulary use, frequent tokens, and samples to look at.
+
+Tokens are counted in one streaming pass over the memory map. Special tokens (BOS, separators and the rest) are not
+counted as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+from transformers import PreTrainedTokenizerBase
+
+from mistudio.config import Config
+from mistudio.corpora.tokens import Tokens
+from mistudio.errors import BadInput
+from mistudio.language_models.loading import load_tokenizer
+from mistudio.language_models.token_text import decode_pieces
+from mistudio.progress import Progress, Silent
+
+_CHUNK_TOKENS = 4_000_000
+_FREQUENT = 50
+
+
+class LengthBin(Config):
+    """A bar of the histogram of document lengths."""
+
+    low: int
+    """Tokens, included."""
+    high: int
+    """Tokens, not included."""
+    documents: int
+
+
+class Lengths(Config):
+    """How long documents are, in tokens of text; of a document cut to pieces, each piece."""
+
+    min: int
+    median: float
+    mean: float
+    max: int
+    histogram: tuple[LengthBin, ...]
+    """Bars whose bounds are powers of two."""
+
+
+class FrequentToken(Config):
+    """A token that is often used."""
+
+    id: int
+    text: str
+    count: int
+
+
+class CorpusStatistics(Config):
+    """What `stats` found."""
+
+    documents: int
+    documents_held_out: int
+    contexts: int
+    contexts_held_out: int
+    context_length: int
+    tokens: int
+    """Of all contexts, BOS and separators included."""
+    text_tokens: int
+    """Without special tokens."""
+    lengths: Lengths
+    vocabulary: int
+    """Ids of the tokenizer."""
+    vocabulary_used: int
+    """Ids other than special ones that occur."""
+    vocabulary_used_share: float
+    """`vocabulary_used` by the number of ids that are not special."""
+    most_frequent: tuple[FrequentToken, ...]
+    """Most frequent first; special tokens aside."""
+
+
+class SampleContext(Config):
+    """A context to look at."""
+
+    context: int
+    held_out: bool
+    documents: tuple[str, ...]
+    """Names of the documents in it, in order."""
+    metadata: tuple[dict[str, Any], ...]
+    """Of those documents."""
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    """Text of each token, as many as `ids`."""
+
+
+def stats(
+    tokens: Tokens, *, tokenizer: PreTrainedTokenizerBase | None = None, progress: Progress | None = None
+) -> CorpusStatistics:
+    """Describe a token artifact.
+
+    Args:
+        tokenizer: decodes the most frequent tokens; loaded from the artifact's source where not given.
+
+    Raises:
+        UnknownModel: the tokenizer's source is gone.
+    """
+    tokenizer = tokenizer or load_tokenizer(tokens.tokenizer_source)
+    counts = count_tokens(tokens, progress or Silent())
+    special = sorted(tokens.special_ids)
+    text_counts = counts.copy()
+    text_counts[special] = 0
+    used = int((text_counts > 0).sum())
+    frequent = np.argsort(-text_counts, kind="stable")[: min(_FREQUENT, used)]
+    pieces = tokens.documents.select(["doc", "held_out", "tokens"])
+    docs, held_out = pieces["doc"].to_numpy(), pieces["held_out"].to_numpy()
+    return CorpusStatistics(
+        documents=len(np.unique(docs)),
+        documents_held_out=len(np.unique(docs[held_out])),
+        contexts=tokens.n_contexts,
+        contexts_held_out=len(tokens.rows("held_out")),
+        context_length=tokens.context_length,
+        tokens=len(tokens.flat),
+        text_tokens=int(text_counts.sum()),
+        lengths=_lengths(pieces["tokens"].to_numpy()),
+        vocabulary=tokens.vocab_size,
+        vocabulary_used=used,
+        vocabulary_used_share=used / max(tokens.vocab_size - len(special), 1),
+        most_frequent=tuple(
+            FrequentToken(id=int(one), text="".join(decode_pieces(tokenizer, [int(one)])), count=int(text_counts[one]))
+            for one in frequent
+        ),
+    )
+
+
+def count_tokens(tokens: Tokens, progress: Progress) -> Int64[np.ndarray, " V"]:
+    """How often each id occurs, special ones included."""
+    counts = np.zeros(tokens.vocab_size, dtype=np.int64)
+    for start in range(0, len(tokens.flat), _CHUNK_TOKENS):
+        counts += np.bincount(tokens.flat[start : start + _CHUNK_TOKENS], minlength=tokens.vocab_size)
+        progress.advance("count tokens", min(start + _CHUNK_TOKENS, len(tokens.flat)), len(tokens.flat))
+        progress.checkpoint()
+    return counts
+
+
+def sample(
+    tokens: Tokens, n: int, seed: int, decode: Callable[[Sequence[int]], list[str]] | None = None
+) -> list[SampleContext]:
+    """Draw `n` contexts at random without repetition, in their order; all of them if there are fewer.
+
+    Args:
+        decode: one string per token; the tokenizer's own pieces where not given.
+
+    Raises:
+        BadInput: `n` is less than 1.
+    """
+    if n < 1:
+        raise BadInput(f"{n} contexts cannot be drawn.", remedy="Ask for at least one.")
+    if decode is None:
+        tokenizer = load_tokenizer(tokens.tokenizer_source)
+        decode = lambda ids: decode_pieces(tokenizer, ids)  # noqa: E731
+    chosen = np.random.default_rng(seed).choice(tokens.n_contexts, size=min(n, tokens.n_contexts), replace=False)
+    held_out = tokens.rows("held_out")
+    samples = []
+    for context in sorted(chosen.tolist()):
+        ids = tokens.contexts([context])[0].tolist()
+        rows = _documents_in(tokens, context)
+        samples.append(
+            SampleContext(
+                context=context,
+                held_out=context in held_out,
+                documents=tuple(row["name"] for row in rows),
+                metadata=tuple(json.loads(row["metadata"]) for row in rows),
+                ids=tuple(ids),
+                pieces=tuple(decode(ids)),
+            )
+        )
+    return samples
+
+
+def _documents_in(tokens: Tokens, context: int) -> list[dict[str, Any]]:
+    first, last = context * tokens.context_length, (context + 1) * tokens.context_length
+    starts, ends = tokens.documents["start"].to_numpy(), tokens.documents["end"].to_numpy()
+    low, high = np.searchsorted(ends, first, side="right"), np.searchsorted(starts, last, side="left")
+    rows: list[dict[str, Any]] = tokens.documents.slice(int(low), int(high - low)).to_pylist()
+    return rows
+
+
+def _lengths(lengths: Int64[np.ndarray, " pieces"]) -> Lengths:
+    top = int(lengths.max()).bit_length()
+    edges = [0, *(2**power for power in range(top + 1))]
+    documents, _ = np.histogram(lengths, bins=np.array(edges))
+    bars = tuple(
+        LengthBin(low=low, high=high, documents=int(count))
+        for low, high, count in zip(edges[:-1], edges[1:], documents, strict=True)
+    )
+    first = next(index for index, bar in enumerate(bars) if bar.documents)
+    return Lengths(
+        min=int(lengths.min()),
+        median=float(np.median(lengths)),
+        mean=float(lengths.mean()),
+        max=int(lengths.max()),
+        histogram=bars[first:],
+    )

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from mistudio.corpora.corpus import read_documents
+from mistudio.corpora.held_out import fingerprint, held_out
+from tests.corpora.conftest import MakeCorpus
+
+
+@pytest.mark.parametrize(("documents", "share", "expected"), [(2, 0.01, 1), (2, 0.99, 1), (233, 0.1, 23), (1, 0.5, 0)])
+def test_the_share_is_met_to_a_document_and_neither_side_is_empty(documents: int, share: float, expected: int) -> None:
+    fingerprints = np.array([fingerprint(str(one), "text") for one in range(documents)], dtype=np.uint64)
+    assert held_out(fingerprints, share).sum() == expected
+
+
+def test_nothing_is_held_out_unless_asked_for(make_corpus: MakeCorpus) -> None:
+    assert not any(document.held_out for document in read_documents(make_corpus(["a", "b", "c"]).path))
+
+
+def test_the_choice_is_the_documents_own_and_not_their_orders(make_corpus: MakeCorpus) -> None:
+    names = [f"doc {one}" for one in range(50)]
+    forward = np.array([fingerprint(name, name) for name in names], dtype=np.uint64)
+    chosen = {name for name, out in zip(names, held_out(forward, 0.2), strict=True) if out}
+    backward = {name for name, out in zip(names[::-1], held_out(forward[::-1].copy(), 0.2), strict=True) if out}
+    assert chosen == backward
+    assert len(chosen) == 10
+
+
+def test_both_sides_together_are_the_corpus(make_corpus: MakeCorpus) -> None:
+    corpus = make_corpus([f"text {one}" for one in range(20)], held_out=0.25)
+    train = [document.doc for document in read_documents(corpus.path, held_out=False)]
+    aside = [document.doc for document in read_documents(corpus.path, held_out=True)]
+    assert len(aside) == corpus.manifest.metrics["held_out_documents"] == 5
+    assert sorted(train + aside) == list(range(20))
