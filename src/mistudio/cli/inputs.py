@@ -1,0 +1,116 @@
+"""What an argument means: a name in the store, a path, or a Hub id; and what is made on the way where it is missing.
+
+Text that was never tokenized for this model is added and tokenized first, once; its place in the store is derived from
+what it was made of, so that the next command finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import MANIFEST, open_artifact
+from mistudio.artifacts.store import LocalStore
+from mistudio.errors import BadInput, NotFound
+from mistudio.language_models.config import ModelConfig
+from mistudio.progress import Progress
+
+if TYPE_CHECKING:
+    from mistudio.corpora.tokens import Tokens
+    from mistudio.language_models.loading import LanguageModel
+
+
+def model_source(store: LocalStore, reference: str) -> str:
+    """The directory of a stored model of that name, or the reference itself."""
+    try:
+        return str(store.find(Kind.MODEL, reference))
+    except NotFound:
+        return reference
+
+
+def load_model(store: LocalStore, config: ModelConfig, progress: Progress) -> LanguageModel:
+    """Load a model named in the store, or by path or Hub id."""
+    from mistudio.language_models.loading import load_model as load
+
+    return load(config.model_copy(update={"source": model_source(store, config.source)}), progress=progress)
+
+
+def tokens_for(
+    store: LocalStore, reference: str, model: str, progress: Progress, *, context_length: int = 256
+) -> Tokens:
+    """The tokens that `reference` means for a model: tokens, a corpus, text files, or a data set of the Hub.
+
+    Args:
+        reference: name or path of tokens or of a corpus, a file or folder of text, or a data set's id.
+        model: what the tokenizer comes from where tokens must be made.
+        context_length: tokens in a context, where tokens must be made.
+    """
+    from mistudio.corpora.config import CorpusConfig, TokenizeConfig
+    from mistudio.corpora.corpus import add_corpus
+    from mistudio.corpora.tokenize import tokenize
+    from mistudio.corpora.tokens import Tokens
+
+    try:
+        return Tokens.open(store.find(Kind.TOKENS, reference))
+    except NotFound:
+        pass
+    try:
+        corpus = store.find(Kind.CORPUS, reference)
+    except NotFound:
+        corpus = store.path(Kind.CORPUS, slug(reference))
+        if not (corpus / MANIFEST).is_file():
+            source = str(Path(reference).expanduser()) if Path(reference).expanduser().exists() else reference
+            add_corpus(CorpusConfig(sources=(source,), held_out=0.1), corpus, progress=progress)
+    source = model_source(store, model)
+    made_of = f"{open_artifact(corpus).manifest.id} {source} {context_length}"
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
+    path = store.path(Kind.TOKENS, f"{slug(corpus.name)}-{digest}")
+    if not (path / MANIFEST).is_file():
+        tokenize(corpus, source, TokenizeConfig(context_length=context_length), path, progress=progress)
+    return Tokens.open(path)
+
+
+def place(store: LocalStore, kind: Kind, out: Path | None, *names: str) -> Path:
+    """Where a new artifact shall be: `out`, or a directory of the store called after `names`."""
+    return out.expanduser() if out is not None else store.path(kind, slug("-".join(names)))
+
+
+def slug(text: str) -> str:
+    """A name for the store that still says what it was made from."""
+    tail = text.rstrip("/").rsplit("/", maxsplit=1)[-1]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", tail).strip("-._")[:100] or "unnamed"
+
+
+def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
+    """A directory that exists, sealed by us or not, or the stored artifact of that name."""
+    given = Path(reference).expanduser()
+    return given if given.is_dir() else store.find(kind, reference)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """The pair of numbers in `i/n`.
+
+    Raises:
+        BadInput: the text is something else.
+    """
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit() and int(first) < int(second)):
+        raise BadInput(f"--shard {text!r} is not understood.", remedy="Write i/n with i from 0 to n-1, e.g. 0/4.")
+    return int(first), int(second)
+
+
+def plain(metrics: Mapping[str, Any]) -> dict[str, object]:
+    """The single values of an artifact's metrics; nested ones are written out."""
+    facts: dict[str, object] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            for inner, part in value.items():
+                if not isinstance(part, Mapping | list):
+                    facts[f"{name}: {inner}".replace("_", " ")] = part
+        elif not isinstance(value, list):
+            facts[name.replace("_", " ")] = value
+    return facts

@@ -1,0 +1,77 @@
+"""The program `mistudio` (also `microscope`): its verbs, and how failures are told."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mistudio.artifacts.store import LocalStore
+from mistudio.cli import console
+from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, steer, trace, train
+from mistudio.errors import MistudioError
+
+app = typer.Typer(
+    name="mistudio",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.add_typer(model.app, name="model")
+app.add_typer(corpus.app, name="corpus")
+app.command("trace")(trace.trace)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("find")(find.find)
+app.command("steer")(steer.steer)
+app.command("doctor")(doctor.doctor)
+app.add_typer(bench.app, name="bench")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.out.print(f"mistudio {version('mistudio')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    home: Annotated[
+        Path, typer.Option(envvar="MISTUDIO_HOME", help="Where models, corpora and results are kept.")
+    ] = Path("~/.mistudio"),
+    debug: Annotated[bool, typer.Option(help="Show a traceback when something fails.")] = False,  # noqa: ARG001
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,  # noqa: ARG001
+) -> None:
+    """Open a language model: train sparse autoencoders, see what their features respond to, steer the model.
+
+    The road, in order: `model add` → `corpus add` → `trace` → `train` → `eval` → `find` → `steer`.
+    `mistudio demo` walks the whole of it on a small model, offline, in a few minutes.
+    """
+    context.obj = LocalStore(home)
+
+
+def main() -> None:
+    """Run the program; the exit code is 0 when it worked, 1 when it failed, 2 for a wrong call, 130 when stopped."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except MistudioError as error:
+        if debug:
+            raise
+        console.say_error(error)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        console.remark("Stopped at once. Run the same command again to continue from what was saved.")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None

@@ -1,0 +1,118 @@
+"""Command-line options made from configuration classes, so that no option is written twice.
+
+`@configured(TrainConfig)` gives a verb one option per field: its name, type, default and description are the field's.
+Nested configurations are flattened. The verb receives the finished configuration as its parameter `config`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from mistudio.config import Config
+from mistudio.errors import BadInput
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Directory to write; a new one in the store if not given.")]
+
+
+class _Field(NamedTuple):
+    """A field of a configuration or of one nested in it."""
+
+    path: tuple[str, ...]
+    info: FieldInfo
+
+    @property
+    def name(self) -> str:
+        return self.path[-1]
+
+
+def configured(kind: type[Config], *, leave_out: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
+    """Replace the decorated verb's parameter `config` by options for the fields of `kind`.
+
+    Args:
+        kind: the configuration class.
+        leave_out: fields that the verb fills in itself, through `config(name=value)`; the verb then receives a function
+            that takes them and returns the configuration.
+    """
+    fields = [field for field in _flatten(kind) if field.name not in leave_out]
+
+    def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
+        hints = get_type_hints(verb, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints.get(name, parameter.annotation))
+            for name, parameter in inspect.signature(verb).parameters.items()
+            if name != "config"
+        ]
+        options = [_option(field) for field in fields]
+
+        @functools.wraps(verb)
+        def run(**arguments: Any) -> Any:
+            given = {field: arguments.pop(field.name) for field in fields}
+            build = functools.partial(_build, kind, given)
+            return verb(**arguments, config=build if leave_out else build())
+
+        ordered = sorted([*own, *options], key=lambda parameter: parameter.default is not parameter.empty)
+        run.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _flatten(kind: type[Config], path: tuple[str, ...] = ()) -> Iterator[_Field]:
+    for name, info in kind.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
+            yield from _flatten(info.annotation, (*path, name))
+        elif name != "architecture":  # --arch chooses the class itself.
+            yield _Field((*path, name), info)
+
+
+def _option(field: _Field) -> inspect.Parameter:
+    annotation, info = _plain(field.info.annotation), field.info
+    flag = field.name.replace("_", "-")
+    names = f"--{flag}/--no-{flag}" if annotation is bool else f"--{flag}"
+    help_text = " ".join((info.description or "").split()).replace("`", "")
+    default = inspect.Parameter.empty if info.is_required() else info.get_default(call_default_factory=True)
+    if isinstance(default, tuple):
+        default = list(default)
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[annotation, typer.Option(names, help=help_text)],
+    )
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation in the words that Typer understands: tuples of one type become lists."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return list[arguments[0]] if arguments[-1] is Ellipsis else annotation  # type: ignore[valid-type]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return Union[tuple(_plain(argument) for argument in arguments)]  # noqa: UP007 — built at run time
+    return annotation
+
+
+def _build(kind: type[Config], given: dict[_Field, Any], **filled_in: Any) -> Config:
+    content: dict[str, Any] = {}
+    for field, value in given.items():
+        place = content
+        for name in field.path[:-1]:
+            place = place.setdefault(name, {})
+        place[field.name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind.model_validate(content | filled_in)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][-1]).replace("_", "-") if first["loc"] else ""
+        raise BadInput(f"--{option}: {first['msg']}." if option else f"{first['msg']}.") from error

@@ -1,0 +1,1 @@
+"""One verb a file; `cli/main.py` has a line for each."""

@@ -1,0 +1,107 @@
+"""`mistudio corpus add|tokenize|stats|sample`: bring text in, tokenize it, look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mistudio.artifacts.kinds import Kind
+from mistudio.cli import console, inputs
+from mistudio.cli.options import AsJson, configured
+from mistudio.corpora.config import CorpusConfig, TokenizeConfig
+
+app = typer.Typer(no_args_is_help=True, help="Add text, tokenize it for a model, describe and sample it.")
+
+Sources = Annotated[list[str], typer.Argument(help="Files, folders, or ids of data sets on the Hub.")]
+Tokenized = Annotated[str, typer.Argument(help="Tokens: a name in the store or a directory.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name in the store; made from the source if not given.")]
+Model = Annotated[str, typer.Option("--model", help="The model whose tokenizer to use: Hub id, path or stored name.")]
+
+
+@app.command("add")
+@configured(CorpusConfig, leave_out=("sources",))
+def add(context: typer.Context, sources: Sources, name: Name = None, *, config: Any) -> None:
+    """Bring text in as a corpus, and set documents aside for evaluation.
+
+    Examples:
+
+        mistudio corpus add ./letters --held-out 0.1
+
+        mistudio corpus add wikitext --config-name wikitext-103-v1 --limit 10000
+    """
+    from mistudio.corpora.corpus import add_corpus
+
+    path = context.obj.path(Kind.CORPUS, name or inputs.slug(Path(sources[0]).stem))
+    with console.working() as progress:
+        artifact = add_corpus(config(sources=tuple(sources)), path, progress=progress)
+    console.print_facts(f"Corpus {path.name}", artifact.manifest.metrics)
+    console.remark(f"Next: mistudio corpus tokenize {path.name} --model MODEL")
+
+
+@app.command("tokenize")
+@configured(TokenizeConfig)
+def tokenize(
+    context: typer.Context,
+    corpus: Annotated[str, typer.Argument(help="A corpus: a name in the store or a directory.")],
+    model: Model,
+    name: Name = None,
+    *,
+    config: TokenizeConfig,
+) -> None:
+    """Tokenize a corpus for a model and pack it into contexts of equal length.
+
+    Examples:
+
+        mistudio corpus tokenize letters --model HuggingFaceTB/SmolLM2-135M-Instruct --context-length 256
+    """
+    from mistudio.corpora.tokenize import tokenize as run
+
+    source = inputs.model_source(context.obj, model)
+    path = context.obj.path(Kind.TOKENS, name or f"{inputs.slug(corpus)}-{inputs.slug(model)}")
+    with console.working() as progress:
+        artifact = run(context.obj.find(Kind.CORPUS, corpus), source, config, path, progress=progress)
+    facts = {key: value for key, value in artifact.manifest.metrics.items() if not isinstance(value, dict)}
+    console.print_facts(f"Tokens {path.name}", facts)
+    console.remark(f"Next: mistudio trace --model {model} --layer N --corpus {path.name}")
+
+
+@app.command("stats")
+def stats(context: typer.Context, tokens: Tokenized, as_json: AsJson = False) -> None:
+    """Count documents, tokens, lengths, and the vocabulary's use."""
+    from mistudio.corpora.statistics import stats as run
+    from mistudio.corpora.tokens import Tokens
+
+    with console.working() as progress:
+        found = run(Tokens.open(context.obj.find(Kind.TOKENS, tokens)), progress=progress).model_dump(mode="json")
+    if as_json:
+        console.print_json(found)
+        return
+    console.print_facts(tokens, {key: value for key, value in found.items() if isinstance(value, int | float | str)})
+    for key, value in found.items():
+        if isinstance(value, dict):
+            console.print_facts(key.replace("_", " "), value)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            console.print_table(key.replace("_", " "), list(value[0]), [list(row.values()) for row in value[:20]])
+
+
+@app.command("sample")
+def sample(
+    context: typer.Context,
+    tokens: Tokenized,
+    n: Annotated[int, typer.Option("--n", min=1, help="Contexts to show.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show random contexts as the model sees them."""
+    from mistudio.corpora.statistics import sample as run
+    from mistudio.corpora.tokens import Tokens
+
+    drawn = [each.model_dump(mode="json") for each in run(Tokens.open(context.obj.find(Kind.TOKENS, tokens)), n, seed)]
+    if as_json:
+        console.print_json(drawn)
+        return
+    for each in drawn:
+        console.out.rule(f"context {each['context']} · {', '.join(each['documents'])}", align="left", style="dim")
+        console.out.print("".join(each["pieces"]), markup=False)

@@ -1,0 +1,54 @@
+"""`mistudio eval`: say how good an SAE is on text that it was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mistudio.artifacts.kinds import Kind
+from mistudio.cli import console, inputs
+from mistudio.cli.options import AsJson, configured
+from mistudio.evaluation.config import EvaluateConfig
+from mistudio.language_models.config import ModelConfig
+
+
+@configured(EvaluateConfig)
+def evaluate(
+    context: typer.Context,
+    sae: Annotated[str, typer.Argument(help="The SAE: a directory or a name in the store.")],
+    model: Annotated[str, typer.Option("--model", help="The model that it was trained on.")],
+    corpus: Annotated[str, typer.Option("--corpus", help="Tokens, a corpus or text; held-out documents are used.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")] = None,
+    as_json: AsJson = False,
+    *,
+    config: EvaluateConfig,
+) -> None:
+    """Measure reconstruction (FVU, cosine, L0), dead latents, and what splicing the SAE in costs the model.
+
+    Examples:
+
+        mistudio eval ./sae --model smollm2 --corpus letters --json
+    """
+    from mistudio.evaluation.evaluate import evaluate as run
+    from mistudio.evaluation.metrics import METRICS
+    from mistudio.evaluation.result import write_evaluation
+    from mistudio.sae.native_file import load_sae
+
+    with console.working() as progress:
+        loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
+        tokens = inputs.tokens_for(context.obj, corpus, model, progress)
+        lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        result = run(loaded, lm, tokens, config, filter=inputs.token_filter(loaded.metadata), progress=progress)
+    if out is not None:
+        write_evaluation(result, out)
+    if as_json:
+        console.print_json(result.model_dump(mode="json"))
+        return
+    rows = [
+        (name, f"{value:.4g}", METRICS[name].unit, METRICS[name].definition) for name, value in result.numbers().items()
+    ]
+    console.print_table(f"{sae} on {result.tokens:,} {config.split} tokens", ("", "value", "unit", "definition"), rows)
+    left_out = result.excluded
+    console.remark(f"Left out: {left_out.special:,} special and {left_out.massive:,} massive-activation tokens.")

@@ -1,0 +1,63 @@
+"""`mistudio find`: find what activates each latent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mistudio.artifacts.kinds import Kind
+from mistudio.cli import console, inputs
+from mistudio.cli.options import AsJson, Out, configured
+from mistudio.features.config import FindConfig
+from mistudio.language_models.config import ModelConfig
+
+
+@configured(FindConfig)
+def find(
+    context: typer.Context,
+    sae: Annotated[str, typer.Argument(help="The SAE: a directory or a name in the store.")],
+    model: Annotated[str, typer.Option("--model", help="The model that it was trained on.")],
+    corpus: Annotated[str, typer.Option("--corpus", help="Tokens, a corpus or text to look through.")],
+    activations: Annotated[
+        list[str] | None, typer.Option("--activations", help="A recording of that corpus: spares running the model.")
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    *,
+    config: FindConfig,
+) -> None:
+    """Encode the corpus once, sort once, and index where every latent is active, how often, and what it promotes.
+
+    Examples:
+
+        mistudio find ./sae --model smollm2 --corpus letters --out ./features
+    """
+    from mistudio.activations.stream import ModelSource, RecordedSource
+    from mistudio.features.find import find as run
+    from mistudio.features.pages import Features
+    from mistudio.sae.native_file import load_sae
+
+    directory = inputs.directory(context.obj, Kind.SAE, sae)
+    with console.working() as progress:
+        loaded = load_sae(directory)
+        tokens = inputs.tokens_for(context.obj, corpus, model, progress)
+        lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        path = inputs.place(context.obj, Kind.FEATURES, out, directory.name, "features")
+        if activations:
+            recordings = [context.obj.find(Kind.ACTIVATIONS, each) for each in activations]
+            source = RecordedSource(recordings, hook=loaded.hook)
+        else:
+            source = ModelSource(lm, tokens, loaded.hook)
+        artifact = run(loaded, source, tokens, lm, path, config, progress=progress)
+    if as_json:
+        console.print_json({"path": str(artifact.path), **artifact.manifest.metrics})
+        return
+    console.print_facts(f"Features {artifact.path}", inputs.plain(artifact.manifest.metrics))
+    features = Features.open(artifact.path)
+    rows = []
+    for latent in features.interesting(10):
+        page = features.latent(latent)
+        rows.append((latent, *inputs.latent_row(page)))
+    console.print_table("Ten to begin with", ("latent", "density", "max", "most active on", "promotes"), rows)
+    console.remark(f'Next: mistudio steer --sae {sae} --features {artifact.path} --feature LATENT=1 "prompt"')

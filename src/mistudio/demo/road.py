@@ -1,0 +1,208 @@
+"""The demo's road, stage by stage. What an earlier run finished is used again.
+
+1. Fetch a small model and the State of the Union addresses; unpack the model's weights once; set addresses aside.
+2. Record activations at one hook point, train an SAE on them, evaluate it on the addresses set aside.
+3. Find what activates each latent, choose a latent that steers well, steer with it.
+4. Write the report.
+
+A stage's directory is called after a digest of everything that decides its content, so that a changed demo never
+takes old results for new ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import Field
+
+from mistudio.activations.config import TraceConfig
+from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.record import trace
+from mistudio.activations.stream import RecordedSource
+from mistudio.artifacts.atomic import write_json
+from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import MANIFEST, Artifact, open_artifact
+from mistudio.artifacts.store import LocalStore
+from mistudio.config import Config
+from mistudio.corpora.config import CorpusConfig, TokenizeConfig
+from mistudio.corpora.corpus import add_corpus
+from mistudio.corpora.tokenize import tokenize
+from mistudio.corpora.tokens import Tokens
+from mistudio.demo.packages import MODEL, TEXT, fetch
+from mistudio.demo.showcase import Showcase, steer_with_the_best
+from mistudio.evaluation.config import EvaluateConfig
+from mistudio.evaluation.evaluate import evaluate
+from mistudio.evaluation.result import Evaluation, read_evaluation, write_evaluation
+from mistudio.features.config import FindConfig
+from mistudio.features.find import find
+from mistudio.features.pages import Features
+from mistudio.language_models.config import ModelConfig
+from mistudio.language_models.loading import LanguageModel, load_model, save_model
+from mistudio.progress import Progress
+from mistudio.sae.config import TopKConfig
+from mistudio.sae.native_file import load_sae
+from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+from mistudio.training.config import TrainConfig
+from mistudio.training.train import train
+
+
+_Result = TypeVar("_Result")
+
+
+class DemoConfig(Config):
+    """The sizes of the demo; the defaults are what its promises are measured with."""
+
+    layer: int = Field(default=15, ge=0)
+    """Layer whose output is opened."""
+    recorded_tokens: int = Field(default=1_060_000, gt=0)
+    """Tokens to run through the model; a little more than are kept."""
+    passes: int = Field(default=2, gt=0)
+    """Times that training goes over the recording."""
+    k: int = Field(default=32, gt=0)
+    """Active latents per token."""
+    expansion: float = Field(default=8.0, gt=0)
+    """Latents per dimension."""
+    lr: float | None = Field(default=None, gt=0)
+    """Adam's learning rate; the rule of `mistudio train` where not given."""
+    evaluated_tokens: int = Field(default=65_536, gt=0)
+    """Held-out tokens for the quality numbers."""
+    splice_contexts: int = Field(default=64, gt=0)
+    """Held-out contexts for the cross-entropies."""
+
+
+class Road(NamedTuple):
+    """Everything that the stages left."""
+
+    config: DemoConfig
+    store: LocalStore
+    lm: LanguageModel
+    tokens: Tokens
+    recording: Artifact
+    sae_artifact: Artifact
+    sae: SparseAutoencoder
+    evaluation: Evaluation
+    features: Features
+    showcase: Showcase
+    seconds: dict[str, float]
+    """Of each stage, when it was really run."""
+    reused: frozenset[str]
+    """Stages taken from an earlier run."""
+
+
+class _Stages:
+    """Runs a stage, or takes what an earlier run left, and keeps the time that it took."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self._path = folder / "seconds.json"
+        self._progress = progress
+        self.seconds: dict[str, float] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        self.reused: set[str] = set()
+
+    def artifact(self, stage: str, path: Path, make: Callable[[Path], Artifact]) -> Artifact:
+        """The artifact at `path`, made if it is not there."""
+        if (path / MANIFEST).is_file():
+            self.reused.add(stage)
+            return open_artifact(path)
+        return self.timed(stage, lambda: make(path))
+
+    def timed(self, stage: str, work: Callable[[], _Result]) -> _Result:
+        """Do the work and keep its time."""
+        self._progress.checkpoint()
+        begun = time.monotonic()
+        result = work()
+        self.seconds[stage] = round(time.monotonic() - begun, 1)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._path, self.seconds)
+        return result
+
+
+def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
+    """Walk the road; each stage raises what its library function raises."""
+    stages = _Stages(store.home / "demo", progress)
+    lm, tokens = _model_and_text(store, stages, progress)
+    hook = f"resid_post.{config.layer}"
+    recording = stages.artifact(
+        "record activations",
+        store.path(Kind.ACTIVATIONS, _name("demo", tokens.artifact, hook, config.recorded_tokens)),
+        lambda path: trace(
+            lm, tokens, TraceConfig(hooks=(hook,), max_tokens=config.recorded_tokens), path, progress=progress
+        ),
+    )
+    source = RecordedSource([recording.path], hook=hook)
+    settings = TrainConfig(
+        sae=TopKConfig(k=config.k, expansion=config.expansion), tokens=config.passes * source.n_tokens, lr=config.lr
+    )
+    sae_artifact = stages.artifact(
+        "train the SAE",
+        store.path(Kind.SAE, _name("demo", recording, settings.model_dump_json())),
+        lambda path: train(source, settings, path, progress=progress),
+    )
+    sae = load_sae(sae_artifact.path)
+    evaluation = _evaluation(store, stages, config, lm, tokens, sae, sae_artifact, progress)
+    found = stages.artifact(
+        "find features",
+        store.path(Kind.FEATURES, _name("demo", sae_artifact, recording)),
+        lambda path: find(sae, source, tokens, lm, path, FindConfig(), sae_artifact=sae_artifact, progress=progress),
+    )
+    features = Features.open(found.path)
+    showcase = stages.timed("steer", lambda: steer_with_the_best(lm, sae, features, progress))
+    return Road(
+        config, store, lm, tokens, recording, sae_artifact, sae, evaluation, features, showcase,
+        stages.seconds, frozenset(stages.reused),
+    )  # fmt: skip
+
+
+def _model_and_text(store: LocalStore, stages: _Stages, progress: Progress) -> tuple[LanguageModel, Tokens]:
+    downloads = store.home / "downloads"
+    gguf = next(fetch(MODEL, downloads, progress).glob("*.gguf"))
+    texts = fetch(TEXT, downloads, progress)
+    model = stages.artifact(
+        "unpack the model",
+        store.path(Kind.MODEL, gguf.name.split(".")[0]),
+        lambda path: save_model(load_model(ModelConfig(source=str(gguf)), progress=progress), path),
+    )
+    corpus = stages.artifact(
+        "read the text",
+        store.path(Kind.CORPUS, "state-of-the-union"),
+        lambda path: add_corpus(CorpusConfig(sources=(str(texts),), held_out=0.1), path, progress=progress),
+    )
+    packed = stages.artifact(
+        "tokenize",
+        store.path(Kind.TOKENS, _name("state-of-the-union", corpus, model)),
+        lambda path: tokenize(corpus.path, str(model.path), TokenizeConfig(), path, progress=progress),
+    )
+    return load_model(str(model.path), progress=progress), Tokens.open(packed.path)
+
+
+def _evaluation(
+    store: LocalStore,
+    stages: _Stages,
+    config: DemoConfig,
+    lm: LanguageModel,
+    tokens: Tokens,
+    sae: SparseAutoencoder,
+    sae_artifact: Artifact,
+    progress: Progress,
+) -> Evaluation:
+    settings = EvaluateConfig(max_tokens=config.evaluated_tokens, splice_contexts=config.splice_contexts)
+    path = store.home / "demo" / f"{_name('evaluation', sae_artifact, settings.model_dump_json())}.json"
+    if path.is_file():
+        stages.reused.add("evaluate")
+        return read_evaluation(path)
+    token_filter = TokenFilter.from_description(sae.metadata["token_filter"])
+    result = stages.timed(
+        "evaluate", lambda: evaluate(sae, lm, tokens, settings, filter=token_filter, progress=progress)
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_evaluation(result, path)
+    return result
+
+
+def _name(prefix: str, *made_of: Any) -> str:
+    parts = [part.manifest.id if isinstance(part, Artifact) else str(part) for part in made_of]
+    return f"{prefix}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:8]}"

@@ -1,0 +1,1 @@
+"""Step 1: train an SAE on a stream of activations, and never lose work."""

@@ -1,0 +1,66 @@
+"""How an SAE is trained. Defaults are the recipe of docs/road/training.md."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mistudio.config import Config
+from mistudio.sae.config import TopKConfig
+
+
+class TrainConfig(Config):
+    """One training run."""
+
+    sae: TopKConfig = TopKConfig()
+    """The architecture and its options."""
+    tokens: int = Field(default=2_000_000, gt=0)
+    """Training tokens in all; the data is passed over again where it holds fewer."""
+    batch_size: int = Field(default=2048, gt=0)
+    """Tokens a step."""
+    buffer_tokens: int = Field(default=262_144, gt=0)
+    """Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number."""
+    lr: float | None = Field(default=None, gt=0)
+    """Adam's learning rate; chosen from the width and the number of steps where it is not given."""
+    warmup_steps: int = Field(default=100, ge=0)
+    """Steps over which the learning rate rises linearly from 0."""
+    decay_share: float = Field(default=0.2, ge=0, le=1)
+    """Share of the steps, at the end, over which the learning rate falls linearly to 0."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Adam's decay of the first moment."""
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Adam's decay of the second moment."""
+    eps: float = Field(default=1e-8, gt=0)
+    """Adam's constant against division by zero."""
+    gradient_clip: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the whole gradient; no clipping where it is null."""
+    b_dec_start: Literal["geometric_median", "mean"] = "geometric_median"
+    """What the decoder bias starts from, taken over a sample of activations."""
+    dead_after_tokens: int | None = Field(default=None, gt=0)
+    """A latent silent for this many tokens is dead; an eighth of the run, at most 10 million, where it is not given."""
+    log_every: int = Field(default=10, gt=0)
+    """Steps between two lines of training.jsonl."""
+    checkpoint_every: int = Field(default=250, gt=0)
+    """Steps between two checkpoints: the most that a killed process loses."""
+    seed: int = 0
+    """Seed of the weights and of the order of the data."""
+
+    @property
+    def steps(self) -> int:
+        """Training steps: whole batches that fit into `tokens`, at least one."""
+        return max(1, self.tokens // self.batch_size)
+
+    def dead_after(self) -> int:
+        """Tokens of silence after which a latent counts as dead."""
+        return self.dead_after_tokens or min(10_000_000, max(self.batch_size, self.tokens // 8))
+
+    def learning_rate(self, d_sae: int) -> float:
+        """The learning rate, given or chosen.
+
+        The rule falls with the square root of the width and of the number of steps, and passes through a measured best:
+        3e-3 at 4,608 latents and 800 steps of 2,048 tokens (docs/road/training.md).
+        """
+        if self.lr is not None:
+            return self.lr
+        return min(5e-3, max(1e-4, 3e-3 * (4608 / d_sae) ** 0.5 * (800 / self.steps) ** 0.5))

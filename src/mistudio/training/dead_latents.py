@@ -1,0 +1,52 @@
+"""Which latents are dead: silent for longer than a given number of tokens.
+
+F d_sae.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from mistudio.sae.weights import SparseCode
+
+
+class FiringRecord:
+    """Counts, per latent, tokens since it last fired and how often it fired lately.
+
+    Args:
+        d_sae: number of latents.
+        dead_after: tokens of silence that make a latent dead.
+        device: where the counters live.
+    """
+
+    def __init__(self, d_sae: int, dead_after: int, device: torch.device) -> None:
+        self.dead_after = dead_after
+        self.silent_F: Int64[Tensor, " F"] = torch.zeros(d_sae, dtype=torch.int64, device=device)
+        self.fired_F: Int64[Tensor, " F"] = torch.zeros(d_sae, dtype=torch.int64, device=device)
+        self.counted_tokens = 0
+
+    def count(self, code: SparseCode) -> None:
+        """Take in one batch."""
+        tokens, d_sae = code.values_BK.shape[0], self.silent_F.shape[0]
+        # Padding has value 0 and goes into a slot of its own, so that nothing waits for the device.
+        live_BK = torch.where(code.values_BK > 0, code.latents_BK, d_sae)
+        firings_F = torch.bincount(live_BK.flatten(), minlength=d_sae + 1)[:d_sae]
+        self.silent_F += tokens
+        self.silent_F *= firings_F == 0
+        self.fired_F += firings_F
+        self.counted_tokens += tokens
+
+    def dead_F(self) -> Bool[Tensor, " F"]:
+        """The dead latents."""
+        return self.silent_F >= self.dead_after
+
+    def restart_count(self) -> None:
+        """Forget the firing counts, but not who is dead."""
+        self.fired_F.zero_()
+        self.counted_tokens = 0
+
+    def firing_share_F(self) -> Float[Tensor, " F"]:
+        """Share of the counted tokens on which each latent fired."""
+        return self.fired_F.float() / max(1, self.counted_tokens)
