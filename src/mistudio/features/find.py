@@ -1,0 +1,257 @@
+"""Find what activates each latent, in one pass over the activations and one sort.
+
+1. Encode each block once, and collect the active latents of every token (`collection.py`).
+2. Merge the sorted runs into the latent-major index (`index.py`), and scatter them into the token-major one
+   (`token_index.py`).
+3. Compute every latent's numbers (`statistics.py`) and, given the language model, its logit lens (`logit_lens.py`).
+4. Check that the SAE's weights are what they were, and seal the artifact.
+
+Contexts are no part of the result: they are slices of it, read when a page is asked for (`pages.py`). Interrupted work
+goes on from its last run when the same call is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mistudio.activations.block import ActivationBlock
+from mistudio.activations.stream import ActivationSource
+from mistudio.artifacts.atomic import new_directory
+from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import Artifact, Input, open_artifact, seal
+from mistudio.corpora.tokens import Tokens
+from mistudio.errors import ArtifactBroken, BadInput, EmptyCorpus, Interrupted, ShapeError
+from mistudio.features import index, logit_lens, statistics, token_index
+from mistudio.features.collection import ActiveLatents, Collection
+from mistudio.features.config import FindConfig
+from mistudio.features.contexts import Documents
+from mistudio.features.packed_keys import KeyLayout
+from mistudio.language_models.hook_points import HookPoint, HookSite
+from mistudio.language_models.loading import LanguageModel
+from mistudio.language_models.unembedding import unembedding
+from mistudio.progress import Progress, Silent
+from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+
+_WORK = "work"
+"""Folder of the runs; gone when the artifact is whole."""
+_ENDLESS = 1 << 62
+
+
+def find(
+    sae: SparseAutoencoder,
+    source: ActivationSource,
+    tokens: Tokens,
+    lm: LanguageModel | None,
+    out: Path,
+    config: FindConfig | None = None,
+    *,
+    sae_artifact: Artifact | None = None,
+    progress: Progress | None = None,
+) -> Artifact:
+    """Write the features artifact of an SAE over some text.
+
+    Args:
+        sae: is only read.
+        source: activations of the SAE's hook point; every token at most once.
+        tokens: what the source's positions point into.
+        lm: gives the logit lens; None leaves it out.
+        out: the directory to make.
+        sae_artifact: where the SAE came from, for the manifest.
+
+    Raises:
+        ShapeError: the source is of another hook point or width than the SAE.
+        EmptyCorpus: no token is left to encode, or no latent is active on any.
+        BadInput: an activation is not finite, or a token came twice.
+        ArtifactExists: `out` is there already.
+        ConfigConflict: `out` was begun with other inputs or options.
+        Interrupted: `progress` asked to stop; the same call goes on where it stopped.
+    """
+    config, progress = config or FindConfig(), progress or Silent()
+    _check_fit(sae, source, lm)
+    digest = digest_of(sae)
+    with new_directory(out, resumable=True) as partial:
+        identity = {
+            "sae": digest,
+            "source": source.identity,
+            "tokens": tokens.artifact.manifest.id,
+            "model": lm.digest if lm else None,
+            "config": config.model_dump(mode="json"),
+        }
+        layout = KeyLayout.of(sae.d_sae, len(tokens.flat))
+        collection = Collection(partial / _WORK, identity, layout, sae.d_sae, config.shard_activations)
+        _collect(sae, source, tokens, collection, config, progress)
+        if collection.activations == 0:
+            raise EmptyCorpus(f"No latent of the SAE is active on any of the {collection.tokens:,} tokens encoded.")
+        begun = time.perf_counter()
+        index.write(partial / "index", collection, len(tokens.flat), config.shard_activations, progress)
+        token_index.write(partial / "tokens", collection, tokens, progress)
+        numbers = _numbers(partial, collection, tokens, config, progress)
+        collection.seconds["indexing"] += time.perf_counter() - begun
+        lens = _look(partial / "logits", sae, lm, config, progress)
+        if digest_of(sae) != digest:
+            raise ArtifactBroken("The SAE's weights changed while its features were being found.")
+        collection.discard()
+        seal(
+            partial,
+            Kind.FEATURES,
+            config=_facts(sae, source, tokens, config) | {"logit_lens": lens},
+            inputs=_inputs(source, tokens, sae_artifact),
+            metrics=_metrics(collection, numbers, source, digest),
+        )
+    return open_artifact(out, Kind.FEATURES)
+
+
+def digest_of(sae: SparseAutoencoder) -> str:
+    """sha256 of the SAE's tensors, names and shapes."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(sae.state_dict().items()):
+        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def _writes_residual(sae: SparseAutoencoder) -> bool:
+    return HookPoint.parse(sae.hook).site not in (HookSite.ATTN_Z, HookSite.MLP_IN)
+
+
+def _check_fit(sae: SparseAutoencoder, source: ActivationSource, lm: LanguageModel | None) -> None:
+    if source.d_in != sae.d_in:
+        raise ShapeError(f"The activations are {source.d_in} wide, and this SAE reads {sae.d_in}.")
+    if source.hook != sae.hook:
+        raise ShapeError(f"The activations are of {source.hook}, and this SAE was trained on {sae.hook}.")
+    if lm is not None and _writes_residual(sae) and lm.d_model != sae.d_in:
+        raise ShapeError(f"The model {lm.name} is {lm.d_model} wide, and this SAE {sae.d_in}.")
+
+
+def _check_tokens(block: ActivationBlock, tokens: Tokens) -> None:
+    if not np.array_equal(tokens.flat[block.positions_B.cpu().numpy()], block.token_ids_B.cpu().numpy()):
+        raise BadInput(
+            "The activations are not of these tokens: their token ids differ.",
+            remedy="Give the token artifact that the activations were recorded from.",
+        )
+
+
+def _collect(
+    sae: SparseAutoencoder,
+    source: ActivationSource,
+    tokens: Tokens,
+    collection: Collection,
+    config: FindConfig,
+    progress: Progress,
+) -> None:
+    if collection.complete:
+        return
+    limit = config.max_tokens or _ENDLESS  # not the source's own number, which may be an estimate
+    before, begun = collection.tokens, time.perf_counter()
+    seconds = collection.seconds
+    try:
+        for block in _timed(source.blocks(epoch=0, start=collection.blocks), seconds):
+            _check_tokens(block, tokens)
+            _add_block(sae, block, collection, config, limit - collection.tokens)
+            rate = (collection.tokens - before) / max(time.perf_counter() - begun, 1e-9)
+            progress.advance("encode", collection.tokens, min(limit, source.n_tokens), tokens_per_second=rate)
+            progress.checkpoint()
+            if collection.tokens >= limit:
+                break
+    except Interrupted:
+        collection.save()
+        raise
+    if collection.tokens == 0:
+        raise EmptyCorpus("The source of activations gave no token: the filter excluded all, or there is no text.")
+    collection.finish()
+
+
+def _timed(blocks: Iterable[ActivationBlock], seconds: dict[str, float]) -> Iterator[ActivationBlock]:
+    begun = time.perf_counter()
+    for block in blocks:
+        seconds["source"] += time.perf_counter() - begun
+        yield block
+        begun = time.perf_counter()
+
+
+@torch.inference_mode()
+def _add_block(
+    sae: SparseAutoencoder, block: ActivationBlock, collection: Collection, config: FindConfig, room: int
+) -> None:
+    """Encode a block, or its first `room` tokens."""
+    n_tokens = min(len(block.positions_B), room)
+    positions = block.positions_B[:n_tokens].cpu().numpy()
+    for start in range(0, n_tokens, config.batch_tokens):
+        chosen = slice(start, min(start + config.batch_tokens, n_tokens))
+        begun = time.perf_counter()
+        code = sae.encode_sparse(block.acts_BD[chosen].to(sae.W_dec_FD))
+        encoded = time.perf_counter()
+        collection.add(ActiveLatents.of(code, positions[chosen]))
+        collection.seconds["encoding"] += encoded - begun
+        collection.seconds["indexing"] += time.perf_counter() - encoded
+    begun = time.perf_counter()
+    collection.end_block()
+    collection.seconds["indexing"] += time.perf_counter() - begun
+
+
+def _numbers(
+    partial: Path, collection: Collection, tokens: Tokens, config: FindConfig, progress: Progress
+) -> statistics.Statistics:
+    latents = index.LatentIndex.open(partial / "index")
+    documents = Documents(tokens.documents)
+    top = statistics.top_tokens(latents, tokens.flat, config.top_tokens, config.shard_activations, progress)
+    numbers = statistics.describe(collection.totals, collection.tokens, top, latents, documents.starts, documents.docs)
+    numbers.write(partial / "statistics.parquet")
+    return numbers
+
+
+def _look(
+    directory: Path, sae: SparseAutoencoder, lm: LanguageModel | None, config: FindConfig, progress: Progress
+) -> str | None:
+    """Write the logit lens; returns how it was made or why not, in words, or None where nobody asked for it."""
+    if lm is None or config.logits == 0:
+        return None
+    if not _writes_residual(sae):
+        return f"Not made: the decoder rows of {sae.hook} are no directions of the residual stream."
+    head = unembedding(lm)
+    lens = logit_lens.look(sae.W_dec_FD, head, config.logits, config.lens_latents, progress)
+    lens.write(directory)
+    return logit_lens.statement(head)
+
+
+def _facts(sae: SparseAutoencoder, source: ActivationSource, tokens: Tokens, config: FindConfig) -> dict[str, Any]:
+    return {
+        "find": config.model_dump(mode="json"),
+        "hook": sae.hook,
+        "model_name": sae.model_name,
+        "source": source.identity,
+        "filter": source.filter.describe(),
+        "context_length": tokens.context_length,
+        "special_ids": sorted(tokens.special_ids),
+        "tokenizer_source": tokens.tokenizer_source,
+        "value_code": "float32 bits = (code + 98304) << 13",
+    }
+
+
+def _inputs(source: ActivationSource, tokens: Tokens, sae_artifact: Artifact | None) -> list[Input]:
+    named = [*source.inputs, tokens.artifact.as_input(), *([sae_artifact.as_input()] if sae_artifact else [])]
+    return list({each.id: each for each in named}.values())
+
+
+def _metrics(
+    collection: Collection, numbers: statistics.Statistics, source: ActivationSource, digest: str
+) -> dict[str, Any]:
+    alive = int(numbers.alive.sum())
+    return {
+        "tokens": collection.tokens,
+        "source_tokens": source.n_tokens,
+        "activations": collection.activations,
+        "latents_alive": alive,
+        "latents_dead": len(numbers) - alive,
+        "tokens_per_second": round(collection.tokens / max(sum(collection.seconds.values()), 1e-9), 1),
+        "seconds": {name: round(value, 3) for name, value in collection.seconds.items()},
+        "sae_sha256": digest,
+        "sae_unchanged": True,
+    }
