@@ -1,0 +1,231 @@
+"""Where activations come from: a model that runs on text (`ModelSource`), or a recording (`RecordedSource`).
+
+A source gives blocks in an order that seed and epoch decide, and can begin at any block, so that whoever reads it can
+stop and go on. What the filter leaves out is never in a block.
+
+B tokens in a block, C contexts, T positions, D width of the hook point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from mistudio.activations.block import ActivationBlock
+from mistudio.activations.calibration import Calibration, calibrate_points
+from mistudio.activations.config import Split, StreamConfig
+from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.parquet import Recorded
+from mistudio.artifacts.manifest import Input
+from mistudio.corpora.tokens import Tokens
+from mistudio.language_models.hook_points import HookPoint
+from mistudio.language_models.hooks import width_of
+from mistudio.language_models.loading import LanguageModel
+from mistudio.language_models.partial_forward import run_until
+from mistudio.progress import Progress, Silent
+
+__all__ = ["ActivationBlock", "ActivationSource", "ModelSource", "RecordedSource"]
+
+_SAMPLED_ROW_GROUPS = 32
+
+
+@runtime_checkable
+class ActivationSource(Protocol):
+    """Activations of one hook point, over and over."""
+
+    @property
+    def d_in(self) -> int:
+        """Width of the activations."""
+
+    @property
+    def hook(self) -> str:
+        """The hook point, such as `resid_post.15`."""
+
+    @property
+    def model_name(self) -> str:
+        """The model whose activations they are."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where blocks lie."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens in an epoch after the filter: exact for a recording, an estimate for a model."""
+
+    @property
+    def filter(self) -> TokenFilter:
+        """What was left out."""
+
+    @property
+    def inputs(self) -> list[Input]:
+        """The artifacts read, for the manifest of what is made from them."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the blocks and their order; JSON-able, equal for equal streams."""
+
+    def blocks(self, epoch: int, start: int = 0) -> Iterator[ActivationBlock]:
+        """The epoch's blocks from number `start` on, each always the same; none where `start` is their number."""
+
+    def sample(self, n: int) -> Float[Tensor, "B D"]:
+        """At most `n` activations, picked over the whole source; always the same."""
+
+
+class ModelSource:
+    """Activations computed as they are asked for: nothing is stored.
+
+    Args:
+        lm: the model to run.
+        tokens: text tokenized for that model.
+        hook: where to read.
+        config: its seed, contexts per pass and filter rules.
+        split: which contexts.
+        progress: told of the calibration of the filter.
+
+    Raises:
+        HookMissing: the model has no such hook point.
+        BadInput: the tokens do not fit the model.
+        EmptyCorpus: the split holds no context.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        tokens: Tokens,
+        hook: HookPoint | str,
+        config: StreamConfig | None = None,
+        *,
+        split: Split = "train",
+        progress: Progress | None = None,
+    ) -> None:
+        config = config or StreamConfig()
+        self.point = hook if isinstance(hook, HookPoint) else HookPoint.parse(hook)
+        self.d_in = width_of(lm, self.point)
+        self.hook = str(self.point)
+        self.model_name = lm.name
+        self.device = lm.device
+        self.inputs = [tokens.artifact.as_input()]
+        self._lm, self._tokens, self._config, self._split = lm, tokens, config, split
+        self._rows = tokens.rows(split)
+        self.calibration: Calibration = calibrate_points(
+            lm,
+            tokens,
+            [self.point],
+            split=split,
+            exclude_special=config.exclude_special,
+            multiple=config.outlier_multiple,
+            progress=progress or Silent(),
+        )[self.point]
+        self.filter = self.calibration.filter
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens in an epoch, estimated from the share that the filter kept of its calibration sample."""
+        return round(len(self._rows) * self._tokens.context_length * self.calibration.kept_share)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the blocks: model, text, hook point, rules; not where the model lies."""
+        model = self._lm.identity()
+        return {
+            "from": "model",
+            "model": {name: model[name] for name in ("digest", "dtype", "quantize")},
+            "tokens": [one.model_dump(mode="json") for one in self.inputs],
+            "hook": self.hook,
+            "split": self._split,
+            "seed": self._config.seed,
+            "batch_contexts": self._config.batch_contexts,
+            "exclude_special": self._config.exclude_special,
+            "outlier_multiple": self._config.outlier_multiple,
+        }
+
+    def blocks(self, epoch: int, start: int = 0) -> Iterator[ActivationBlock]:
+        """One block a forward pass, over the contexts in an order that seed and epoch decide."""
+        order = np.random.default_rng([self._config.seed, epoch]).permutation(np.asarray(self._rows))
+        size = self._config.batch_contexts
+        for first in range(start * size, len(order), size):
+            yield self._block(order[first : first + size])
+
+    def sample(self, n: int) -> Float[Tensor, "B D"]:
+        """At most `n` activations of contexts picked at random."""
+        found: list[Tensor] = []
+        for block in self.blocks(epoch=0):
+            found.append(block.acts_BD)
+            if sum(map(len, found)) >= n:
+                break
+        return torch.cat(found)[:n]
+
+    def _block(self, contexts_C: Int64[np.ndarray, " C"]) -> ActivationBlock:
+        ids_CT = torch.from_numpy(self._tokens.contexts(contexts_C)).to(self.device)
+        positions_B = torch.from_numpy(flat_positions(contexts_C, self._tokens.context_length)).to(self.device)
+        acts_BD = run_until(self._lm, ids_CT, [self.point])[self.point].flatten(0, 1)
+        ids_B = ids_CT.flatten()
+        # Indexing also copies the rows out of inference mode, so that they can be trained on.
+        kept = self.filter.keep(ids_B, acts_BD).nonzero().flatten()
+        return ActivationBlock(acts_BD[kept], ids_B[kept], positions_B[kept])
+
+
+class RecordedSource:
+    """Activations of a recording, or of several shards of one.
+
+    Args:
+        paths: an activations artifact, or the shards of one recording.
+        hook: which hook point, where several were recorded.
+        seed: decides the order of the row groups.
+
+    Raises:
+        NotFound, FormatUnsupported: a path is no activations artifact.
+        ArtifactBroken: a file is missing, truncated or changed.
+        BadInput: the hook point was not recorded, or the paths are not shards of one recording.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, paths: Path | Sequence[Path], hook: str | None = None, *, seed: int = 0) -> None:
+        self.recorded = Recorded.open(paths, hook)
+        self.d_in = self.recorded.d
+        self.hook = self.recorded.hook
+        self.model_name = self.recorded.model_name
+        self.n_tokens = self.recorded.n_tokens
+        self.filter = self.recorded.filter
+        self.inputs = [artifact.as_input() for artifact in self.recorded.artifacts]
+        self._seed = seed
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the blocks: which recording, hook point and seed."""
+        recordings = [one.model_dump(mode="json") for one in self.inputs]
+        return {"from": "recording", "recordings": recordings, "hook": self.hook, "seed": self._seed}
+
+    def blocks(self, epoch: int, start: int = 0) -> Iterator[ActivationBlock]:
+        """One block a row group, in an order that seed and epoch decide."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(self.recorded.n_blocks)
+        for index in order[start:]:
+            yield self.recorded.read_block(int(index))
+
+    def sample(self, n: int) -> Float[Tensor, "B D"]:
+        """At most `n` activations: random rows of random row groups."""
+        generator = np.random.default_rng(self._seed)
+        found: list[Tensor] = []
+        order = generator.permutation(self.recorded.n_blocks)
+        share = math.ceil(n / min(len(order), _SAMPLED_ROW_GROUPS))
+        for index in order:
+            acts_BD = self.recorded.read_block(int(index)).acts_BD
+            rows = generator.choice(len(acts_BD), min(share, len(acts_BD)), replace=False)
+            found.append(acts_BD[torch.from_numpy(rows)])
+            if sum(map(len, found)) >= n:
+                break
+        return torch.cat(found)[:n]
+
+
+def flat_positions(contexts_C: Int64[np.ndarray, " C"], length: int) -> Int64[np.ndarray, " B"]:
+    """The flat position of every token of those contexts."""
+    return (contexts_C[:, None] * length + np.arange(length)).reshape(-1)
