@@ -1,8 +1,13 @@
-"""Data sets by way of the `datasets` library, from local folders: no network."""
+"""Data sets by way of the `datasets` library, from local folders and from a stand-in of the Hub: no network."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
+import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +15,8 @@ import pytest
 from mistudio.corpora.config import CorpusConfig
 from mistudio.corpora.hub_datasets import read_dataset
 from mistudio.corpora.sources import read_sources
-from mistudio.errors import BadInput, NotFound
+from mistudio.errors import BadInput, DownloadFailed, NotFound
+from tests.corpora.hub_stand_in import serve
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +83,54 @@ def test_a_folder_that_datasets_saved_is_read_as_a_data_set(tmp_path: Path) -> N
 def test_a_name_that_is_neither_path_nor_data_set_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no file or folder a/b/c"):
         read_sources(CorpusConfig(sources=("a/b/c",)))
+
+
+def test_a_data_set_that_cannot_be_reached_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for constants in (datasets.config, huggingface_hub.constants):
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadFailed, match="'owner/name' is no file or folder here, and reading it from the Hub"):
+        list(read_sources(CorpusConfig(sources=("owner/name",))))
+
+
+ASK_THE_HUB = """
+import json, sys
+from mistudio.corpora.config import CorpusConfig
+from mistudio.corpora.sources import read_sources
+from mistudio.errors import MistudioError
+for options in json.load(sys.stdin):
+    try:
+        print([text.text for text in read_sources(CorpusConfig(**options))])
+    except MistudioError as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_data_set_of_the_hub_is_found_by_its_id_and_what_it_lacks_is_named(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "hub" / "owner").mkdir(parents=True)
+    repository.rename(tmp_path / "hub" / "owner" / "speeches")
+    there = {"sources": ["owner/speeches"], "column": "speech"}
+    questions = [
+        there,
+        {**there, "streaming": False, "split": "test"},
+        {**there, "limit": 1, "revision": "a" * 40},
+        {**there, "split": "tran"},
+        {**there, "column": "text"},
+        {**there, "revision": "v9"},
+        {**there, "sources": ["owner/nothing"]},
+    ]
+    with serve(tmp_path / "hub") as endpoint:
+        environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home")}
+        answer = subprocess.run(
+            [sys.executable, "-c", ASK_THE_HUB],
+            input=json.dumps(questions),
+            env={name: value for name, value in environment.items() if name != "HF_HUB_OFFLINE"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    lines = answer.stdout.splitlines()
+    assert lines[:3] == ["['one', '', 'three']", "['one']", "['one']"]
+    assert lines[3].startswith("BadInput The data set owner/speeches cannot be read: Bad split: tran. Available")
+    assert lines[4] == "BadInput The data set owner/speeches has no column 'text'; it has speech, year, tags."
+    assert lines[5].startswith("NotFound 'owner/speeches' is no file or folder here, and the Hub has no such")
+    assert lines[6].startswith("NotFound 'owner/nothing' is no file or folder here, and the Hub has no such")

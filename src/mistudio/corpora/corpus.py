@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Bool
 
@@ -97,11 +98,12 @@ def read_documents(path: Path, *, held_out: bool | None = None) -> Iterator[Docu
     """
     artifact = open_artifact(path, Kind.CORPUS)
     with pq.ParquetFile(artifact.path / DOCUMENTS) as file:
-        for batch in file.iter_batches(batch_size=64):
-            if held_out is not None:
-                batch = batch.filter(batch["held_out"] if held_out else pa.compute.invert(batch["held_out"]))
-            for row in batch.to_pylist():
-                yield Document(**{**row, "metadata": json.loads(row["metadata"])})
+        # Group by group, since a batch of long documents may otherwise gather several groups in memory.
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(batch_size=64, row_groups=[group]):
+                wanted = batch if held_out is None else batch.filter(pc.equal(batch["held_out"], held_out))
+                for row in wanted.to_pylist():
+                    yield Document(**{**row, "metadata": json.loads(row["metadata"])})
 
 
 @dataclass

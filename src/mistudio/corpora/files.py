@@ -26,6 +26,7 @@ _WHOLE = frozenset({".txt", ".md"})
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CSV_FIELD = 2**31 - 1
 _ROWS_AT_ONCE = 256
+_READ_AHEAD_BYTES = 2**20
 
 
 def read_path(path: Path, column: str) -> Iterator[SourceText]:
@@ -135,7 +136,7 @@ def _read_csv(path: Path, name: str, column: str) -> Iterator[SourceText]:
 
 def _read_parquet(path: Path, name: str, column: str) -> Iterator[SourceText]:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=_READ_AHEAD_BYTES) as file:
             schema = file.schema_arrow
             if column not in schema.names:
                 raise missing_column(column, schema.names, str(path))

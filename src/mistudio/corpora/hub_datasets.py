@@ -82,19 +82,19 @@ def _flat_columns(dataset: Any, column: str) -> list[str]:
 def _said(error: Exception, source: str) -> MistudioError | None:
     """The error as a sentence, or None if it is not the user's or the network's."""
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(error, DatasetNotFoundError):
+    first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    if isinstance(error, DatasetNotFoundError | RepositoryNotFoundError | RevisionNotFoundError):
         return NotFound(
-            f"{source!r} is no file or folder here, and no data set of that name is open to you on the Hub.",
+            f"{source!r} is no file or folder here, and the Hub has no such data set and revision open to you.",
             remedy="Check the spelling; for a gated data set accept its terms on its page and run `hf auth login`.",
         )
     if isinstance(error, ConnectionError | TimeoutError | HfHubHTTPError) or type(error).__module__ == "httpx":
         return DownloadFailed(f"{source!r} is no file or folder here, and reading it from the Hub failed: {first}.")
     if isinstance(error, ValueError | DatasetsError | FileNotFoundError | RuntimeError):
         return BadInput(
-            f"The data set {source} cannot be read: {first.rstrip('.')}.",
+            f"The data set {source} cannot be read: {first}.",
             remedy="Check --split, --config-name and --revision.",
         )
     return None
