@@ -44,6 +44,7 @@ class Metric:
 _GAO = "Gao et al. 2024, arXiv 2406.04093"
 _BRICKEN = "Bricken et al. 2023, Towards Monosemanticity"
 _SAEBENCH = "Karvonen et al. 2025, SAEBench, arXiv 2503.09532"
+_WANG = "Wang et al. 2022, arXiv 2211.00593 (mean-ablation)"
 
 _ROWS = (
     Metric(
@@ -158,7 +159,7 @@ _ROWS = (
         (0.0, _INF),
         "none",
         "As ce_spliced, with x̄, the mean over the evaluated tokens, in place of x.",
-        _SAEBENCH,
+        _WANG,
     ),
     Metric(
         "ce_increase",
@@ -190,7 +191,7 @@ _ROWS = (
         "higher",
         "(ce_mean − ce_spliced) / (ce_mean − ce_model): stricter than loss_recovered_zero where the mean is large. "
         "Not defined where the ablation does not raise the cross-entropy.",
-        _SAEBENCH,
+        _WANG,
     ),
     Metric(
         "kl",
