@@ -42,7 +42,7 @@ def assert_equals_brute_force(features: Features, sae: SparseAutoencoder, source
 
 
 @pytest.mark.parametrize(
-    ("contexts_in_block", "shard", "batch"), [(1, 500, 7), (8, 1, 16), (1000, 100, 4096), (3, 1 << 20, 4096)]
+    ("contexts_in_block", "shard", "batch"), [(1, 500, 7), (30, 1, 16), (1000, 100, 4096), (3, 1 << 20, 4096)]
 )
 def test_the_index_equals_brute_force_in_set_and_order_whatever_the_block_and_shard_sizes(
     contexts_in_block: int, shard: int, batch: int, sae: SparseAutoencoder, tokens: Tokens, tmp_path: Path
@@ -242,6 +242,15 @@ def test_an_activation_that_is_not_a_number_is_refused(sae: SparseAutoencoder, t
     source.acts_PD[50] = float("nan")
     with pytest.raises(BadInput, match="NaN"):
         find(sae, source, tokens, None, tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_sae_that_is_dead_on_the_text_is_refused(source: MemorySource, tokens: Tokens, tmp_path: Path) -> None:
+    sae = make_sae()
+    sae.b_enc_F[:] = -1e6
+    with pytest.raises(EmptyCorpus, match="No latent"):
+        find(sae, source, tokens, None, tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_source_without_tokens_is_refused(sae: SparseAutoencoder, tokens: Tokens, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ from mistudio.features.packed_keys import KeyLayout, Keys, code_of
 from mistudio.sae.weights import SparseCode
 
 _STATE = "state.json"
+_COLUMNS = ("keys", "positions", "counts", "latents", "codes")
+"""Of a run; see `Run`."""
 
 
 class ActiveLatents(NamedTuple):
@@ -95,17 +97,6 @@ class Run:
     codes: NDArray[np.uint16]
 
 
-@dataclass
-class _Pending:
-    """What waits to be written."""
-
-    keys: list[Keys] = field(default_factory=list)
-    positions: list[NDArray[np.int64]] = field(default_factory=list)
-    counts: list[NDArray[np.int64]] = field(default_factory=list)
-    latents: list[NDArray[Any]] = field(default_factory=list)
-    codes: list[NDArray[np.uint16]] = field(default_factory=list)
-
-
 class Collection:
     """The runs and totals of one pass, in a directory that a later process can take up.
 
@@ -133,7 +124,7 @@ class Collection:
         self.seconds = {"source": 0.0, "encoding": 0.0, "indexing": 0.0}
         self.complete = False
         self._n_runs = 0
-        self._pending = _Pending()
+        self._pending: dict[str, list[NDArray[Any]]] = {name: [] for name in _COLUMNS}
         self._n_pending = 0
         self.latent_type = np.dtype(np.uint16 if n_latents <= 1 << 16 else np.uint32)
         directory.mkdir(parents=True, exist_ok=True)
@@ -150,11 +141,9 @@ class Collection:
         self.totals.add(active)
         codes = code_of(active.values)
         keys = self.layout.pack(active.latents, codes, np.repeat(active.positions, active.counts))
-        self._pending.keys.append(keys)
-        self._pending.positions.append(active.positions)
-        self._pending.counts.append(active.counts)
-        self._pending.latents.append(active.latents.astype(self.latent_type))
-        self._pending.codes.append(codes)
+        columns = (keys, active.positions, active.counts, active.latents.astype(self.latent_type), codes)
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            self._pending[name].append(column)
         self._n_pending += len(keys)
         self.tokens += len(active.positions)
 
@@ -171,7 +160,7 @@ class Collection:
 
     def save(self) -> None:
         """Write everything that is whole, so that another process can go on from here."""
-        if self._pending.positions:
+        if self._pending["keys"]:
             self._write_run()
         totals = f"totals-{self.blocks}.npz"
         with new_file(self._directory / totals) as path, path.open("wb") as file:
@@ -199,15 +188,16 @@ class Collection:
         """The runs written so far."""
         for i in range(self._n_runs):
             folder = self._run(i)
-            yield Run(**{path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))})
+            yield Run(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _COLUMNS})
 
     def _write_run(self) -> None:
         folder = self._run(self._n_runs)
         folder.mkdir(exist_ok=True)
-        pending, self._pending, self._n_pending = vars(self._pending), _Pending(), 0
-        for name in list(pending):
-            joined = np.concatenate(pending.pop(name))
+        for name in _COLUMNS:
+            joined = np.concatenate(self._pending[name])
+            self._pending[name] = []
             np.save(folder / f"{name}.npy", self.layout.sort(joined) if name == "keys" else joined)
+        self._n_pending = 0
         self._n_runs += 1
 
     def _run(self, i: int) -> Path:

@@ -6,6 +6,11 @@
 3. Compute every latent's numbers (`statistics.py`) and, given the language model, its logit lens (`logit_lens.py`).
 4. Check that the SAE's weights are what they were, and seal the artifact.
 
+    statistics.parquet   a row a latent
+    index/               starts, positions, codes: each latent's activations, strongest first
+    tokens/              starts, latents, codes: each token's active latents; rows, ids, encoded, documents.parquet
+    logits/              promoted, suppressed, and their token ids: a row a latent
+
 Contexts are no part of the result: they are slices of it, read when a page is asked for (`pages.py`). Interrupted work
 goes on from its last run when the same call is made again.
 """
@@ -13,6 +18,7 @@ goes on from its last run when the same call is made again.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -75,8 +81,8 @@ def find(
     """
     config, progress = config or FindConfig(), progress or Silent()
     _check_fit(sae, source, lm)
-    digest = digest_of(sae)
     with new_directory(out, resumable=True) as partial:
+        digest = digest_of(sae)
         identity = {
             "sae": digest,
             "source": source.identity,
@@ -86,17 +92,15 @@ def find(
         }
         layout = KeyLayout.of(sae.d_sae, len(tokens.flat))
         collection = Collection(partial / _WORK, identity, layout, sae.d_sae, config.shard_activations)
-        _collect(sae, source, tokens, collection, config, progress)
-        if collection.activations == 0:
-            raise EmptyCorpus(f"No latent of the SAE is active on any of the {collection.tokens:,} tokens encoded.")
-        begun = time.perf_counter()
-        index.write(partial / "index", collection, len(tokens.flat), config.shard_activations, progress)
-        token_index.write(partial / "tokens", collection, tokens, progress)
-        numbers = _numbers(partial, collection, tokens, config, progress)
-        collection.seconds["indexing"] += time.perf_counter() - begun
-        lens = _look(partial / "logits", sae, lm, config, progress)
-        if digest_of(sae) != digest:
-            raise ArtifactBroken("The SAE's weights changed while its features were being found.")
+        try:
+            _collect(sae, source, tokens, collection, config, progress)
+            numbers = _index(partial, collection, tokens, config, progress)
+            lens = _look(partial / "logits", sae, lm, config, progress)
+            if digest_of(sae) != digest:
+                raise ArtifactBroken("The SAE's weights changed while its features were being found.")
+        except (BadInput, EmptyCorpus, ArtifactBroken):
+            shutil.rmtree(partial)  # another try would end in the same way
+            raise
         collection.discard()
         seal(
             partial,
@@ -156,7 +160,8 @@ def _collect(
             _check_tokens(block, tokens)
             _add_block(sae, block, collection, config, limit - collection.tokens)
             rate = (collection.tokens - before) / max(time.perf_counter() - begun, 1e-9)
-            progress.advance("encode", collection.tokens, min(limit, source.n_tokens), tokens_per_second=rate)
+            total = min(limit, max(collection.tokens, source.n_tokens))
+            progress.advance("encode", collection.tokens, total, tokens_per_second=rate)
             progress.checkpoint()
             if collection.tokens >= limit:
                 break
@@ -165,6 +170,9 @@ def _collect(
         raise
     if collection.tokens == 0:
         raise EmptyCorpus("The source of activations gave no token: the filter excluded all, or there is no text.")
+    if collection.activations == 0:
+        raise EmptyCorpus(f"No latent of the SAE is active on any of the {collection.tokens:,} tokens encoded.")
+    progress.advance("encode", collection.tokens, collection.tokens)
     collection.finish()
 
 
@@ -196,14 +204,19 @@ def _add_block(
     collection.seconds["indexing"] += time.perf_counter() - begun
 
 
-def _numbers(
+def _index(
     partial: Path, collection: Collection, tokens: Tokens, config: FindConfig, progress: Progress
 ) -> statistics.Statistics:
+    """Everything that follows from the collection alone."""
+    begun = time.perf_counter()
+    index.write(partial / "index", collection, len(tokens.flat), config.shard_activations, progress)
+    token_index.write(partial / "tokens", collection, tokens, progress)
     latents = index.LatentIndex.open(partial / "index")
     documents = Documents(tokens.documents)
     top = statistics.top_tokens(latents, tokens.flat, config.top_tokens, config.shard_activations, progress)
     numbers = statistics.describe(collection.totals, collection.tokens, top, latents, documents.starts, documents.docs)
     numbers.write(partial / "statistics.parquet")
+    collection.seconds["indexing"] += time.perf_counter() - begun
     return numbers
 
 
