@@ -151,6 +151,13 @@ class MissingExtra(MistudioError):
     default_remedy = "Install it with pip and run the same command again."
 
 
+class PeerFailed(MistudioError):
+    """Another library, measured beside this one, could not be installed or did not run to the end."""
+
+    status = 502
+    default_remedy = "Run the benchmark without the other libraries, or remove their environment and run it again."
+
+
 class Interrupted(MistudioError):
     """The work was asked to stop and saved what it had."""
 

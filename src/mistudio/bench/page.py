@@ -1,0 +1,115 @@
+"""The published numbers, written from the results, never by hand: a page of the documentation, a part of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, read_result
+from mistudio.bench.table import record_table, step_table
+from mistudio.errors import BadInput
+
+STEP, RECORD = "step.json", "record.json"
+"""Names of the results in benchmarks/results/."""
+_BEGIN = "<!-- benchmarks: written from benchmarks/results/*.json -->"
+_END = "<!-- end of benchmarks -->"
+_NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: measure again, then run `make docs`. -->"
+
+
+def benchmarks_page(results: Path) -> str:
+    """The whole page, in Markdown.
+
+    Args:
+        results: folder that holds `step.json` and `record.json`; what is missing is left out.
+
+    Raises:
+        ArtifactBroken: a file is not a result.
+    """
+    return "\n\n".join([_NOTE, "# Measurements", *_paragraphs(results)]) + "\n"
+
+
+def with_benchmarks(readme: str, results: Path) -> str:
+    """A text with the measurements' short form between its two marks.
+
+    Raises:
+        BadInput: the text has no place for them.
+        ArtifactBroken: a file is not a result.
+    """
+    before, begin, rest = readme.partition(_BEGIN)
+    if not begin:
+        raise BadInput(f"The text has no line {_BEGIN}.", remedy="Put that line where the measurements shall stand.")
+    after = rest.partition(_END)[2] if _END in rest else rest
+    return "\n\n".join([before + begin, *_summary(results), _END]) + "\n\n" + after.lstrip("\n")
+
+
+def _paragraphs(results: Path) -> Iterator[str]:
+    step, record = _read(results)
+    if step is None and record is None:
+        yield "Nothing has been measured yet."
+    if step is not None:
+        yield "## The training step"
+        yield (
+            f"One step of a TopK SAE: {_shape(step)}. In each of {step.config.rounds} rounds every contender takes one "
+            "whole step of its own training loop, optimiser and bookkeeping included, on the same synthetic "
+            "activations; only one process is busy at a time, and idle ones do not spin (`OMP_WAIT_POLICY=passive`). "
+            "Ratios are medians of the ratios within a round. No latent counts as dead yet, in any library."
+        )
+        yield step_table(step).markdown()
+        yield _against_limit(step)
+        yield _conditions(step)
+        yield "Versions: " + ", ".join(sorted({entry.library for entry in (step.ours, *step.peers)})) + "."
+    if record is not None:
+        yield "## Recording"
+        yield (
+            f"`{record.config.hook}` of {record.model}; {record.config.rounds} rounds of {record.config.contexts} "
+            f"contexts of {record.context_length} tokens; {record.config.dtype} on disk. Recording has ended when "
+            "the sealed artifact is on disk; the forward pass alone stops at the same hook point and keeps nothing."
+        )
+        yield record_table(record).markdown()
+        yield _conditions(record)
+
+
+def _summary(results: Path) -> Iterator[str]:
+    step, record = _read(results)
+    if step is not None:
+        yield (
+            f"A training step ({_shape(step)}) on {step.threads} cores of {step.machine.cpu}, "
+            "everybody measured in turns on the same machine:"
+        )
+        yield step_table(step).markdown()
+    if record is not None:
+        yield (
+            f"Recording `{record.config.hook}` of {record.model} runs at "
+            f"{record.speed.median_of_rounds:.2f} of the speed of the forward pass that it needs anyway."
+        )
+
+
+def _shape(step: StepBenchResult) -> str:
+    shape = step.config
+    return f"d = {shape.d_in}, {shape.d_sae:,} latents, k = {shape.k}, {shape.batch_size:,} tokens a batch"
+
+
+def _against_limit(step: StepBenchResult) -> str:
+    return (
+        f"No step of a dense encoder can be faster than the encoder's product; ours takes "
+        f"{step.above_limit.median_of_rounds:.2f} times as long as the {step.above_limit.to}."
+    )
+
+
+def _conditions(result: Result) -> str:
+    machine = result.machine
+    emulated = "" if machine.native_bfloat16 else ", bfloat16 emulated"
+    load = "" if result.load_before is None else f" Load average before it began: {result.load_before:.2f}."
+    return (
+        f"Measured {result.measured_at[:10]} on {machine.cpu}, {result.threads} threads on {machine.cores} cores"
+        f"{emulated}, {machine.memory_gib:.0f} GiB, {machine.system}, torch {machine.torch}, miStudio "
+        f"{result.mistudio_version}.{load}"
+    )
+
+
+def _read(results: Path) -> tuple[StepBenchResult | None, RecordBenchResult | None]:
+    step, record = results / STEP, results / RECORD
+    return (
+        read_result(StepBenchResult, step) if step.is_file() else None,
+        read_result(RecordBenchResult, record) if record.is_file() else None,
+    )

@@ -1,0 +1,67 @@
+"""Results as small tables, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mistudio.bench.result import RecordBenchResult, StepBenchResult, Timing
+
+
+class Table(NamedTuple):
+    """A title, the names of the columns, and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """A Markdown table, without the title; numbers to the right."""
+        lines = [
+            self.columns,
+            tuple("---" if column < 2 else "---:" for column in range(len(self.columns))),
+            *self.rows,
+        ]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def step_table(result: StepBenchResult) -> Table:
+    """One row a contender: ours, the others, the bare products."""
+    shape = result.config
+    ratio = {entry.of: entry for entry in result.ratios}
+    rows = [(*_times(result.ours, 1e3, ".0f"), "1", "1")]
+    rows += [
+        (*_times(peer, 1e3, ".0f"), f"{ratio[peer.name].median_of_rounds:.1f}", f"{ratio[peer.name].of_bests:.1f}")
+        for peer in result.peers
+    ]
+    rows += [(*_times(limit, 1e3, ".0f"), "", "") for limit in result.limits]
+    return Table(
+        f"Training step, d={shape.d_in} m={shape.d_sae} k={shape.k} B={shape.batch_size}",
+        ("step", "products in", "median ms", "best ms", "tokens/s", "× our time", "× our best"),
+        tuple(rows),
+    )
+
+
+def record_table(result: RecordBenchResult) -> Table:
+    """Two rows: the bare pass and recording."""
+    return Table(
+        f"Recording {result.config.hook} of {result.model}",
+        ("pass", "model in", "median s", "best s", "tokens/s", "speed (median)", "speed (best)"),
+        (
+            (*_times(result.bare, 1, ".2f"), "1", "1"),
+            (
+                *_times(result.recording, 1, ".2f"),
+                f"{result.speed.median_of_rounds:.3f}",
+                f"{result.speed.of_bests:.3f}",
+            ),
+        ),
+    )
+
+
+def _times(timing: Timing, unit: float, form: str) -> tuple[str, ...]:
+    return (
+        timing.name,
+        timing.precision,
+        format(timing.median_seconds * unit, form),
+        format(timing.best_seconds * unit, form),
+        f"{timing.tokens_per_second:,.0f}",
+    )
