@@ -1,6 +1,6 @@
 """Find the parts of a transformer by their structure, and tap the values that flow between them.
 
-1. Blocks: the `nn.ModuleList` of the decoder that has one entry a layer.
+1. Blocks: the outermost `nn.ModuleList` of the decoder that has one entry a layer.
 2. In a block, attention is the child whose name says so and that has projections of its own; the MLP likewise.
 3. Attention's output projection is its child of a usual name, or else its last one that is d_model wide.
 4. families.py says where a family differs.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ _ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "ffn")
 _OUTPUT_PROJECTION = ("o_proj", "out_proj", "c_proj", "dense", "wo")
 _FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
+
+_See = Callable[[Tensor], Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,25 @@ class Site:
     overwritten: bool = False
     """The model changes the value in place afterwards."""
 
-    def attach(self, see: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    def attach(self, see: _See) -> RemovableHandle:
         """Call `see` with each value that passes; what it returns takes the value's place, unless it is None."""
-
-        def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            new = see(args[0] if args else kwargs["hidden_states"])
-            if new is None:
-                return None
-            return ((new, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": new})
-
-        def after(_module: nn.Module, _args: Any, output: Any) -> Any:
-            if isinstance(output, tuple):
-                new = see(output[0])
-                return None if new is None else (new, *output[1:])
-            return see(output)
-
         if self.side == "input":
-            return self.module.register_forward_pre_hook(before, with_kwargs=True)
-        return self.module.register_forward_hook(after)
+            return self.module.register_forward_pre_hook(partial(_before, see), with_kwargs=True)
+        return self.module.register_forward_hook(partial(_after, see))
+
+
+def _before(see: _See, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    new = see(args[0] if args else kwargs["hidden_states"])
+    if new is None:
+        return None
+    return ((new, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": new})
+
+
+def _after(see: _See, _module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
+    if isinstance(output, tuple):
+        new = see(output[0])
+        return None if new is None else (new, *output[1:])
+    return see(output)
 
 
 def blocks_of(module: PreTrainedModel) -> tuple[str, nn.ModuleList]:
@@ -73,15 +77,17 @@ def blocks_of(module: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     """
     layers = module.config.get_text_config().num_hidden_layers
     decoder: nn.Module = module.get_decoder()  # type: ignore[no-untyped-call]
-    found = [
-        (name.count("."), order, name, child)
-        for order, (name, child) in enumerate(_named(module, decoder))
-        if isinstance(child, nn.ModuleList) and len(child) == layers
-    ]
-    if not found:
-        raise UnsupportedModel(f"{type(module).__name__} has no list of {layers} blocks.")
-    _, _, name, blocks = min(found, key=lambda candidate: candidate[:2])
-    return name, blocks
+    level = [(next(name for name, child in module.named_modules() if child is decoder), decoder)]
+    while level:
+        for name, part in level:
+            if isinstance(part, nn.ModuleList) and len(part) == layers:
+                return name, part
+        level = [
+            (f"{name}.{child}" if name else child, part)
+            for name, parent in level
+            for child, part in parent.named_children()
+        ]
+    raise UnsupportedModel(f"{type(module).__name__} has no list of {layers} blocks.")
 
 
 def site_of(module: PreTrainedModel, point: HookPoint) -> Site:
@@ -137,11 +143,6 @@ def final_norm(module: PreTrainedModel) -> nn.Module | None:
         if isinstance(child := getattr(owner, name, None), nn.Module):
             return child
     return None
-
-
-def _named(module: nn.Module, decoder: nn.Module) -> list[tuple[str, nn.Module]]:
-    prefix = next(name for name, child in module.named_modules() if child is decoder)
-    return [(f"{prefix}.{name}" if prefix else name, child) for name, child in decoder.named_modules() if name]
 
 
 def _child(block: nn.Module, names: tuple[str, ...]) -> tuple[str, nn.Module]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Int
@@ -28,6 +30,22 @@ from mistudio.language_models.proof import ensure_proven
 
 class _Reached(Exception):
     """Everything that was wanted has been seen."""
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    contexts: int
+    wanted: int
+    seen: dict[HookPoint, Tensor]
+
+    def keep(self, point: HookPoint, site: Site, value: Tensor) -> None:
+        if point in self.seen:
+            raise HookMissing(f"{point} fired twice in one forward pass.")
+        value_CTD = value.reshape(self.contexts, -1, value.shape[-1]) if value.dim() == 2 else value
+        last = len(self.seen) == self.wanted - 1
+        self.seen[point] = value_CTD.clone() if site.overwritten and not last else value_CTD
+        if last:
+            raise _Reached
 
 
 def run_until(
@@ -54,31 +72,17 @@ def run_until(
     check_ids(lm, ids_CT)
     ensure_proven(lm.module)
     sites = {point: site_of(lm.module, point) for point in points}
-    seen: dict[HookPoint, Tensor] = {}
-
-    def keep(point: HookPoint, site: Site, value: Tensor) -> None:
-        if point in seen:
-            raise HookMissing(f"{point} fired twice in one forward pass.")
-        value_CTD = value.reshape(ids_CT.shape[0], -1, value.shape[-1]) if value.dim() == 2 else value
-        last = len(seen) == len(sites) - 1
-        seen[point] = value_CTD.clone() if site.overwritten and not last else value_CTD
-        if last:
-            raise _Reached
-
+    recorder = _Recorder(contexts=ids_CT.shape[0], wanted=len(sites), seen={})
     with ExitStack() as hooks, torch.inference_mode():
         for point, site in sites.items():
-
-            def see(value: Tensor, point: HookPoint = point, site: Site = site) -> None:
-                keep(point, site, value)
-
-            hooks.callback(site.attach(see).remove)
+            hooks.callback(site.attach(partial(recorder.keep, point, site)).remove)
         with suppress(_Reached):
             lm.module.base_model(**model_inputs(lm, ids_CT, attention_mask_CT), use_cache=False)
     for point in sites:
-        fired = seen[point].shape[:2].numel() if point in seen else 0
+        fired = recorder.seen[point].shape[:2].numel() if point in recorder.seen else 0
         if fired != ids_CT.numel():
             raise HookMissing(f"{point} fired on {fired:,} of {ids_CT.numel():,} tokens.")
-    return {point: seen[point] for point in sites}
+    return {point: recorder.seen[point] for point in sites}
 
 
 def model_inputs(

@@ -8,6 +8,7 @@ names say. A model is proven once.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from weakref import WeakSet
 
 import torch
@@ -35,11 +36,7 @@ def ensure_proven(module: PreTrainedModel) -> None:
     layers = len(blocks_of(module)[1])
     with ExitStack() as hooks, torch.inference_mode():
         for point in (HookPoint(site, layer) for layer in range(layers) for site in _PARTS):
-
-            def keep(value: Tensor, point: HookPoint = point) -> None:
-                values[point] = value.detach().float().clone()
-
-            hooks.callback(site_of(module, point).attach(keep).remove)
+            hooks.callback(site_of(module, point).attach(partial(_keep, values, point)).remove)
         ids = torch.arange(4, device=module.device).unsqueeze(0) % module.config.get_text_config().vocab_size
         module.base_model(input_ids=ids, use_cache=False)
     for layer in range(layers):
@@ -50,6 +47,10 @@ def ensure_proven(module: PreTrainedModel) -> None:
                 "mlp_out is not resid_post."
             )
     _proven.add(module)
+
+
+def _keep(values: dict[HookPoint, Tensor], point: HookPoint, value: Tensor) -> None:
+    values[point] = value.float().clone()
 
 
 def _add_up(parts: list[Tensor | None], eps: float) -> bool:
