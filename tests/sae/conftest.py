@@ -28,7 +28,9 @@ def weights() -> Weights:
 
 @pytest.fixture
 def sae(weights: Weights) -> SparseAutoencoder:
-    return SparseAutoencoder(TopKConfig(k=7), weights, hook="resid_post.3", model_name="tiny", metadata={"note": "kept"})
+    return SparseAutoencoder(
+        TopKConfig(k=7), weights, hook="resid_post.3", model_name="tiny", metadata={"note": "kept"}
+    )
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class PlantedSource:
     block_tokens: int = 500
     hook: str = "resid_post.1"
     model_name: str = "planted"
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     filter: TokenFilter = field(default_factory=TokenFilter)
     inputs: list[Input] = field(default_factory=list)
 

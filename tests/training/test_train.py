@@ -17,7 +17,7 @@ import torch
 from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import open_artifact
-from mistudio.errors import ArtifactBroken, ArtifactExists, Cancelled, ConfigConflict, Diverged, DiskFull, EmptyCorpus
+from mistudio.errors import ArtifactBroken, ArtifactExists, Cancelled, ConfigConflict, DiskFull, Diverged, EmptyCorpus
 from mistudio.progress import StopSwitch
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import firing_share, load_sae
@@ -149,7 +149,8 @@ def test_kill_9_loses_at_most_one_checkpoint_interval(source: PlantedSource, tmp
     checkpoints = partial_of(out) / "checkpoints"
     deadline = time.monotonic() + 120
     while not list(checkpoints.glob("step-*")) and not out.exists():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -208,9 +209,7 @@ def test_fewer_tokens_than_a_batch_are_refused(config: TrainConfig, tmp_path: Pa
         train(PlantedSource(n_tokens=100), config, tmp_path / "sae")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(
-    source: PlantedSource, config: TrainConfig, tmp_path: Path
-) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run(source: PlantedSource, config: TrainConfig, tmp_path: Path) -> None:
     source.acts_BD[::7] = float("inf")
     with pytest.raises(Diverged, match="finite"):
         train(source, config.model_copy(update={"b_dec_start": "mean"}), tmp_path / "sae")

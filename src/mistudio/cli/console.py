@@ -14,9 +14,17 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
-from rich.progress import ProgressColumn, Task
 from rich.table import Table
 from rich.text import Text
 
@@ -86,7 +94,7 @@ def working() -> Iterator[StopSwitch]:
     with TerminalProgress() as terminal:
         switch = StopSwitch(terminal)
 
-        def stop(number: int, frame: object) -> None:
+        def stop(_number: int, _frame: object) -> None:
             switch.cancel()
             signal.signal(signal.SIGINT, signal.default_int_handler)
             err.print("[yellow]Stopping at the next clean point; press Ctrl-C again to stop at once.[/]")

@@ -20,6 +20,7 @@ from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
 
 if TYPE_CHECKING:
+    from mistudio.activations.outliers import TokenFilter
     from mistudio.corpora.tokens import Tokens
     from mistudio.language_models.loading import LanguageModel
 
@@ -89,6 +90,14 @@ def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
     """A directory that exists, sealed by us or not, or the stored artifact of that name."""
     given = Path(reference).expanduser()
     return given if given.is_dir() else store.find(kind, reference)
+
+
+def token_filter(metadata: Mapping[str, Any]) -> TokenFilter | None:
+    """The tokens that an SAE was not trained on, as its own files state them; None where they state nothing."""
+    from mistudio.activations.outliers import TokenFilter
+
+    description = metadata.get("token_filter")
+    return TokenFilter.from_description(description) if description else None
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -8,13 +8,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console
 from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, steer, trace, train
 from mistudio.errors import MistudioError
 
+_ORDER = ("demo", "model", "corpus", "trace", "train", "eval", "find", "steer", "doctor", "bench")
+
+
+class _InOrderOfTheRoad(TyperGroup):
+    """Lists the verbs as the data meets them."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        """The verbs' names."""
+        return sorted(self.commands, key=_ORDER.index)
+
+
 app = typer.Typer(
+    cls=_InOrderOfTheRoad,
     name="mistudio",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -48,7 +61,7 @@ def start(
     debug: Annotated[bool, typer.Option(help="Show a traceback when something fails.")] = False,  # noqa: ARG001
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
-    ] = False,  # noqa: ARG001
+    ] = False,
 ) -> None:
     """Open a language model: train sparse autoencoders, see what their features respond to, steer the model.
 

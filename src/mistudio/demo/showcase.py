@@ -2,7 +2,7 @@
 
 1. Take latents that are specific and found in many documents (`Features.interesting`).
 2. Let each write a short text at its maximum activation, all in one batch with the baseline.
-3. Read the texts without steering, and keep the latent whose own activation rose the most above the baseline's, relative to
+3. Read the texts without steering, and keep the latent whose own activation rose most above the baseline's, relative to
    its maximum: the model itself then sees the concept in what was written.
 4. Write longer texts with it at several strengths.
 
@@ -44,7 +44,9 @@ def steer_with_the_best(lm: LanguageModel, sae: SparseAutoencoder, features: Fea
     limit = TokenFilter.from_description(sae.metadata["token_filter"]).max_norm
     units = {latent: features.latent(latent).statistics.max for latent in candidates}
 
-    def run(latents: list[int], strengths: tuple[float, ...], prompts: tuple[str, ...], how: GenerateConfig) -> Comparison:
+    def run(
+        latents: list[int], strengths: tuple[float, ...], prompts: tuple[str, ...], how: GenerateConfig
+    ) -> Comparison:
         specs = [
             SteeringSpec(hook=sae.hook, edits=(Edit(latent=latent, strength=strength),))
             for latent in latents

@@ -1,7 +1,7 @@
 """Checkpoints of a run: everything that decides the next step, so that a resumed run is bit-identical.
 
-Weights, Adam's moments, firing counters, the shuffle buffer with its random state and its place in the data. A checkpoint is
-a directory that appears whole; the one before it is removed afterwards, so that there is always one.
+Weights, Adam's moments, firing counters, the shuffle buffer, its random state and place in the data. A checkpoint
+is a directory that appears whole; the one before it is removed afterwards, so that there is always one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -63,4 +64,4 @@ class TrainConfig(Config):
         """
         if self.lr is not None:
             return self.lr
-        return min(5e-3, max(1e-4, 3e-3 * (4608 / d_sae) ** 0.5 * (800 / self.steps) ** 0.5))
+        return min(5e-3, max(1e-4, 3e-3 * math.sqrt(4608 / d_sae) * math.sqrt(800 / self.steps)))

@@ -42,8 +42,8 @@ def geometric_median(points_BD: Float[Tensor, "B D"], *, iterations: int = 100, 
     """The point with the least mean distance to all points, by Weiszfeld's algorithm (Weiszfeld 1937)."""
     centre_D = points_BD.mean(0)
     for _ in range(iterations):
-        weights_B = 1.0 / (points_BD - centre_D).norm(dim=1).clamp_min(1e-8)
-        moved_D = weights_B @ points_BD / weights_B.sum()
+        weights_B: Tensor = 1.0 / (points_BD - centre_D).norm(dim=1).clamp_min(1e-8)
+        moved_D: Tensor = weights_B @ points_BD / weights_B.sum()
         if torch.linalg.vector_norm(moved_D - centre_D) <= tolerance * torch.linalg.vector_norm(centre_D):
             return moved_D
         centre_D = moved_D

@@ -2,6 +2,102 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Measure speed against other libraries, interleaved in one run.")
+from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
+from mistudio.cli import console, inputs
+from mistudio.cli.options import AsJson, configured
+from mistudio.language_models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from mistudio.bench.result import Result
+    from mistudio.bench.table import Table
+
+app = typer.Typer(help="Measure speed against other libraries, interleaved in one run. Without a verb: both.")
+
+ResultFile = Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")]
+_RESULTS = Path("benchmarks/results")
+
+
+@app.callback(invoke_without_command=True)
+def both(context: typer.Context) -> None:
+    """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
+    if context.invoked_subcommand is None:
+        step(context=context, out=_RESULTS / "step.json")
+        record(context=context, out=_RESULTS / "record.json")
+
+
+@app.command("step")
+@configured(StepBenchConfig)
+def step(
+    context: typer.Context,
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure sparsify and SAELens too.")] = True,
+    environment: Annotated[
+        Path | None, typer.Option("--environment", help="Virtual environment of the other libraries, made if missing.")
+    ] = None,
+    out: ResultFile = None,
+    as_json: AsJson = False,
+    *,
+    config: StepBenchConfig,
+) -> None:
+    """Time one training step: ours, sparsify's, SAELens', and the matrix product that none can avoid.
+
+    The other libraries are installed once, into an environment of their own.
+
+    Examples:
+
+        mistudio bench step --rounds 15 --out benchmarks/results/step.json
+    """
+    from mistudio.bench.peers import PeersEnvironment
+    from mistudio.bench.step import bench_step
+    from mistudio.bench.table import step_table
+
+    with console.working() as progress:
+        place = environment or context.obj.home / "bench-peers"
+        others = PeersEnvironment.ensure(place, progress=progress) if peers else None
+        result = bench_step(config, others, progress)
+    _report(result, step_table(result), out, as_json)
+
+
+@app.command("record")
+@configured(RecordBenchConfig)
+def record(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option("--model", help="Model to run; the demo's if not given.")] = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Text to read; the demo's if not given.")] = None,
+    out: ResultFile = None,
+    as_json: AsJson = False,
+    *,
+    config: RecordBenchConfig,
+) -> None:
+    """Time recording to disk beside the bare partial forward pass of the same model.
+
+    Examples:
+
+        mistudio bench record --out benchmarks/results/record.json
+    """
+    from mistudio.bench.record import bench_record
+    from mistudio.bench.table import record_table
+    from mistudio.demo.road import model_and_text
+
+    with console.working() as progress:
+        if model is None or corpus is None:
+            lm, tokens = model_and_text(context.obj, progress)
+        else:
+            tokens = inputs.tokens_for(context.obj, corpus, model, progress)
+            lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        result = bench_record(config, lm, tokens, progress, folder=context.obj.home)
+    _report(result, record_table(result), out, as_json)
+
+
+def _report(result: Result, table: Table, out: Path | None, as_json: bool) -> None:
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        result.write(out)
+    if as_json:
+        console.print_json(result.model_dump(mode="json"))
+    else:
+        console.print_table(table.title, table.columns, table.rows)

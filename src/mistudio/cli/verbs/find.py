@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, Out, configured
 from mistudio.features.config import FindConfig
 from mistudio.language_models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from mistudio.activations.stream import ActivationSource
+    from mistudio.features.pages import Features
 
 
 @configured(FindConfig)
@@ -44,6 +49,7 @@ def find(
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         path = inputs.place(context.obj, Kind.FEATURES, out, directory.name, "features")
+        source: ActivationSource
         if activations:
             recordings = [context.obj.find(Kind.ACTIVATIONS, each) for each in activations]
             source = RecordedSource(recordings, hook=loaded.hook)
@@ -55,9 +61,20 @@ def find(
         return
     console.print_facts(f"Features {artifact.path}", inputs.plain(artifact.manifest.metrics))
     features = Features.open(artifact.path)
-    rows = []
-    for latent in features.interesting(10):
-        page = features.latent(latent)
-        rows.append((latent, *inputs.latent_row(page)))
+    pages = [features.latent(latent) for latent in features.interesting(10)]
+    rows = [
+        (
+            page.statistics.latent,
+            f"{page.statistics.density:.2%}",
+            f"{page.statistics.max:.3g}",
+            _words(features, page.statistics.top_tokens),
+            _words(features, [each.token_id for each in page.promoted[:5]]),
+        )
+        for page in pages
+    ]
     console.print_table("Ten to begin with", ("latent", "density", "max", "most active on", "promotes"), rows)
     console.remark(f'Next: mistudio steer --sae {sae} --features {artifact.path} --feature LATENT=1 "prompt"')
+
+
+def _words(features: Features, token_ids: Sequence[int]) -> str:
+    return "  ".join(features.pieces([token_id])[0].strip() or "␣" for token_id in token_ids)

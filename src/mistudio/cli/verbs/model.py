@@ -15,7 +15,9 @@ from mistudio.language_models.config import ModelConfig
 app = typer.Typer(no_args_is_help=True, help="Add language models to the store, list and describe them.")
 
 Source = Annotated[str, typer.Argument(help="A Hub id, a local directory, a .gguf file, or a name in the store.")]
-Name = Annotated[str | None, typer.Option("--name", help="Name in the store; the last part of the source if not given.")]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name in the store; the last part of the source if not given.")
+]
 
 
 @app.command("add")

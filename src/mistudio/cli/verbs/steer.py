@@ -47,6 +47,7 @@ def steer(
     edits = tuple(_edit(text) for text in feature)
     with console.working() as progress:
         loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
+        limit = inputs.token_filter(loaded.metadata)
         index = Features.open(inputs.directory(context.obj, Kind.FEATURES, features))
         units = {edit.latent: index.latent(edit.latent).statistics.max for edit in edits}
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
@@ -57,7 +58,7 @@ def steer(
             prompts,
             config,
             max_activation=units,
-            max_norm=inputs.max_norm(loaded.metadata),
+            max_norm=limit.max_norm if limit else None,
             progress=progress,
         )
     if as_json:
@@ -80,7 +81,7 @@ def _edit(text: str) -> Edit:
     try:
         if not equals:
             raise ValueError
-        return Edit(latent=int(number), mode=mode or "add", strength=float(strength))  # type: ignore[arg-type]
+        return Edit(latent=int(number), mode=mode or "add", strength=float(strength))
     except ValueError as error:
         raise BadInput(
             f"--feature {text!r} is not understood.", remedy="Write ID=STRENGTH or ID:clamp=STRENGTH, e.g. 1234=1.5."

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from mistudio.hardware import fast_dtype
 from mistudio.sae.config import TopKConfig
-from mistudio.sae.kernels.protocol import AuxiliaryGradients, Reconstruction, StepKernels, kernels_for
+from mistudio.sae.kernels.choice import kernels_for
+from mistudio.sae.kernels.protocol import AuxiliaryGradients, Reconstruction, StepKernels
 from mistudio.sae.weights import SparseCode, Weights
 
 _SLICE = 256
@@ -60,7 +61,7 @@ def encode(x_BD: Float[Tensor, "B D"], weights: Weights, k: int) -> SparseCode:
 
 
 def rescale(weights: Weights, scale: float) -> Weights:
-    """The weights that do for x what `weights` do for `scale`·x. Exact, because TopK commutes with a positive factor."""
+    """The weights that do for x what `weights` do for `scale`·x: exact, as TopK commutes with a positive factor."""
     return Weights(weights.W_enc_FD, weights.b_enc_F / scale, weights.W_dec_FD, weights.b_dec_D / scale)
 
 

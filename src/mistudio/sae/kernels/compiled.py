@@ -84,7 +84,6 @@ class CompiledKernels:
             values_N,
             slopes_N,
             *_arrays(reconstruction.error_BD, inputs_BD, weights.W_dec_FD, *auxiliary),
-            np.float32(scale),
             *_arrays(out.W_enc_FD, out.b_enc_F, out.W_dec_FD, squared_F),
             16 * threads,
         )
@@ -123,7 +122,8 @@ def _arrays(*tensors: Tensor) -> list[Any]:
 
 
 def _use_torchs_threads() -> int:
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    available: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    threads = min(torch.get_num_threads(), available)
     numba.set_num_threads(threads)
     return threads
 
@@ -156,51 +156,58 @@ def _nth_largest(values, count, n):
 
 @_jit
 @no_type_check
-def _select_row(row, k, scratch, block_max, candidates, latents, keys):
-    d_sae = row.shape[0]
-    blocks = (d_sae + _BLOCK - 1) // _BLOCK
+def _lower_bound(row, k, block_max, scratch):
+    """Fill `block_max`; returns a positive number that at least k entries of `row` reach, or 1."""
+    d_sae, blocks = row.shape[0], block_max.shape[0]
     for block in range(blocks):
         largest = row[block * _BLOCK]
         for j in range(block * _BLOCK, min((block + 1) * _BLOCK, d_sae)):
             largest = max(largest, row[j])
         block_max[block] = largest
-    bound = 1
-    if blocks >= k:
-        scratch[:blocks] = block_max[:blocks]
-        bound = max(bound, _nth_largest(scratch, blocks, k))
+    if blocks < k:
+        return 1
+    scratch[:blocks] = block_max
+    return max(1, _nth_largest(scratch, blocks, k))
+
+
+@_jit
+@no_type_check
+def _collect(row, bound, block_max, candidates, scratch):
+    """The entries of `row` that reach `bound`, in order; returns how many there are."""
     found = 0
-    for block in range(blocks):
+    for block in range(block_max.shape[0]):
         if block_max[block] >= bound:
-            for j in range(block * _BLOCK, min((block + 1) * _BLOCK, d_sae)):
+            for j in range(block * _BLOCK, min((block + 1) * _BLOCK, row.shape[0])):
                 if row[j] >= bound:
                     candidates[found] = j
                     scratch[found] = row[j]
                     found += 1
-    ties = 0
+    return found
+
+
+@_jit
+@no_type_check
+def _select_row(row, scratch, block_max, candidates, latents, keys):
+    k = latents.shape[0]
+    bound = _lower_bound(row, k, block_max, scratch)
+    found = _collect(row, bound, block_max, candidates, scratch)
+    ties = k
     if found > k:
         bound = _nth_largest(scratch, found, k)
-        above = 0
         for c in range(found):
             if row[candidates[c]] > bound:
-                above += 1
-        ties = k - above
-    else:
-        ties = k
+                ties -= 1
     kept = 0
     for c in range(found):
         key = row[candidates[c]]
-        if key < bound:
-            continue
-        if key == bound:
-            if ties == 0:
-                continue
-            ties -= 1
-        latents[kept] = candidates[c]
-        keys[kept] = key
-        kept += 1
-    for rest in range(kept, k):
-        latents[rest] = d_sae - 1
-        keys[rest] = 0
+        if key > bound or (key == bound and ties > 0):
+            if key == bound:
+                ties -= 1
+            latents[kept] = candidates[c]
+            keys[kept] = key
+            kept += 1
+    latents[kept:] = row.shape[0] - 1
+    keys[kept:] = 0
 
 
 @_parallel
@@ -212,7 +219,7 @@ def _select(keys_BF, latents_BK, keys_BK, chunks):
         block_max = np.empty((d_sae + _BLOCK - 1) // _BLOCK, keys_BF.dtype)
         candidates = np.empty(d_sae, np.int32)
         for b in range(chunk * tokens // chunks, (chunk + 1) * tokens // chunks):
-            _select_row(keys_BF[b], keys_BK.shape[1], scratch, block_max, candidates, latents_BK[b], keys_BK[b])
+            _select_row(keys_BF[b], scratch, block_max, candidates, latents_BK[b], keys_BK[b])
 
 
 @_parallel
@@ -287,7 +294,7 @@ def _latent_gradients(first, last, tokens_N, values_N, slopes_N, error_BD, input
 @no_type_check
 def _weight_gradients(
     starts, tokens_N, values_N, slopes_N, error_BD, inputs_BD, W_dec_FD, aux_latents_A, aux_enc_AD, aux_b_A, aux_dec_AD,
-    scale, out_enc_FD, out_b_F, out_dec_FD, squared_F, chunks,
+    out_enc_FD, out_b_F, out_dec_FD, squared_F, chunks,
 ):  # fmt: skip
     d_sae, d_in = out_enc_FD.shape
     aux_row = np.full(d_sae, -1, np.int64)

@@ -1,6 +1,6 @@
 """The sparse TopK step in plain PyTorch: any device, no compiler.
 
-Sparse products run as CSR (row-compressed) × dense. The transposed pattern, latents in rows, comes from one stable sort.
+Sparse products run as CSR (row-compressed) × dense. The transposed pattern, latents in rows, comes from a stable sort.
 
 B tokens, D d_in, F d_sae, K active latents per token, N = B·K.
 """
@@ -36,9 +36,7 @@ class PortableKernels:
     ) -> Reconstruction:
         """See `StepKernels.reconstruct`."""
         values_BK, latents_BK = code
-        x_hat_BD = torch.nn.functional.embedding_bag(
-            latents_BK, W_dec_FD, per_sample_weights=values_BK, mode="sum"
-        )
+        x_hat_BD = torch.nn.functional.embedding_bag(latents_BK, W_dec_FD, per_sample_weights=values_BK, mode="sum")
         error_BD = x_hat_BD + b_dec_D - x_BD
         pattern = _csr(latents_BK, torch.zeros_like(values_BK), W_dec_FD.shape[0])
         slope_N = torch.sparse.sampled_addmm(pattern, error_BD, W_dec_FD.T, beta=0.0).values()

@@ -1,4 +1,4 @@
-"""What a set of kernels must offer, and the choice among the sets.
+"""What a set of kernels must offer.
 
 B tokens, D d_in, F d_sae, K active latents per token.
 """
@@ -6,10 +6,8 @@ B tokens, D d_in, F d_sae, K active latents per token.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -86,20 +84,9 @@ class StepKernels(Protocol):
     ) -> float:
         """Fill `out` with `scale` × half the gradient of Σ squared error, plus `auxiliary`.
 
-        `inputs_BD` is the encoder's input x − b_dec. The part of each W_dec gradient along its row is removed, so that a
-        step keeps the row's norm to first order. Returns the squared norm of all four gradients.
+        `inputs_BD` is the encoder's input x − b_dec. The part of each W_dec gradient along its row is removed, so that
+        a step keeps the row's norm to first order. Returns the squared norm of all four gradients.
         """
 
     def adam(self, weights: Weights, gradients: Weights, moments: AdamMoments, settings: AdamSettings) -> None:
         """One Adam step on all four tensors (Kingma & Ba 2015), then decoder rows back to norm 1; all in place."""
-
-
-def kernels_for(device: torch.device) -> StepKernels:
-    """The fastest set that works on `device`."""
-    if device.type == "cpu" and find_spec("numba") is not None:
-        from mistudio.sae.kernels.compiled import CompiledKernels
-
-        return CompiledKernels()
-    from mistudio.sae.kernels.portable import PortableKernels
-
-    return PortableKernels()

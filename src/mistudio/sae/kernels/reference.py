@@ -39,8 +39,8 @@ def loss(
 ) -> ReferenceLoss:
     """The TopK loss with AuxK (Gao et al. 2024, §A.2), both terms per element of x.
 
-    The auxiliary term lets the `aux_k` strongest dead latents of each token explain the error of the live ones; the error
-    and the encoder's input are constants for it, so it moves dead latents only.
+    The auxiliary term lets the `aux_k` strongest dead latents of each token explain the error of the live ones; the
+    error and the encoder's input are constants for it, so it moves dead latents only.
     """
     acts_BF = encode(x_BD, weights, k)
     x_hat_BD = decode(acts_BF, weights)
