@@ -95,8 +95,7 @@ def a_report(
             Setting(name="Cores", value="2"),
             Setting(name="Memory", value="7.8 GiB"),
             Setting(name="Peak", value="2.9 GiB"),
-            Setting(name="torch", value="2.13.0"),
-            Setting(name="mistudio", value="0.1.0"),
+            Setting(name="PyTorch", value="2.13.0"),
         ),
         artifacts=(
             ArtifactPath(name="Sparse autoencoder", path="~/.mistudio/demo/sae"),
@@ -178,7 +177,7 @@ def a_training(chance: random.Random) -> Training:
         settings=(
             Setting(name="Architecture", value="TopK with AuxK"),
             Setting(name="Latents", value="4,608 (8 × 576)"),
-            Setting(name="k", value="32"),
+            Setting(name="Active latents (k)", value="32"),
             Setting(name="Batch", value="2,048 tokens"),
             Setting(name="Learning rate", value="0.003, 100 steps of warm-up"),
             Setting(name="Seed", value="0"),
