@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import HookMissing, ShapeError
+from mistudio.errors import HookMissing, ShapeError, UnsupportedModel
 from mistudio.language_models.anatomy import Site, output_projection, site_of
 from mistudio.language_models.hook_points import HookPoint, HookSite
 from mistudio.language_models.loading import LanguageModel
@@ -107,11 +107,15 @@ def width_of(lm: LanguageModel, point: HookPoint) -> int:
 
 
 def output_matrix(lm: LanguageModel, layer: int) -> Float[Tensor, "H D"]:
-    """Attention's output projection as the matrix `W` of `attn_z @ W`: heads × head size to d_model."""
+    """Attention's output projection as the matrix `W` of `attn_z @ W`: heads × head size to d_model.
+
+    Raises:
+        UnsupportedModel: the weights are packed by a quantiser.
+    """
     projection = output_projection(lm.module, layer)
     weight = projection.weight
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
-        raise ShapeError(f"The output projection of layer {layer} is quantised and has no plain matrix.")
+        raise UnsupportedModel(f"The output projection of layer {layer} is quantised and has no plain matrix.")
     # GPT-2's Conv1D stores its matrix the other way round.
     return weight.detach() if hasattr(projection, "nf") else weight.detach().T
 
