@@ -3,6 +3,7 @@ import os
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mistudio.artifacts.kinds import Kind
@@ -11,6 +12,7 @@ from mistudio.errors import (
     ArtifactBroken,
     ArtifactExists,
     BadInput,
+    DiskFull,
     FormatUnsupported,
     MissingExtra,
     UnknownModel,
@@ -77,6 +79,17 @@ def test_a_saved_model_is_an_artifact_that_loads_equal_with_the_same_name(checkp
 def test_saving_over_something_is_refused(checkpoint):
     with pytest.raises(ArtifactExists):
         save_model(load_model(on_cpu(checkpoint)), checkpoint)
+
+
+def test_a_full_disk_is_said_and_nothing_half_written_is_left(checkpoint, tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    lm = load_model(on_cpu(checkpoint))
+    monkeypatch.setattr(lm.module, "save_pretrained", fail)
+    with pytest.raises(DiskFull, match="saved"):
+        save_model(lm, tmp_path / "saved")
+    assert [path.name for path in tmp_path.iterdir()] == ["llama"]
 
 
 def test_the_digest_follows_the_weights_and_not_the_place(checkpoint, tmp_path):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,9 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 class LanguageModel:
     """A causal language model that is ready to run, and where it came from."""
 
-    module: PreTrainedModel
+    module: PreTrainedModel = field(repr=False)
     """In evaluation mode, its parameters without gradients."""
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
     config: ModelConfig
     digest: str
     """A stable identity of the weights: the Hub's commit, or a sha256."""
