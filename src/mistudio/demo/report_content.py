@@ -32,7 +32,8 @@ from mistudio.demo.content import (
     Training,
 )
 from mistudio.demo.road import Road
-from mistudio.evaluation.metrics import METRICS
+from mistudio.demo.showcase import reading_of
+from mistudio.evaluation.metrics import METRICS, Metric
 from mistudio.features.config import ContextConfig
 from mistudio.features.logit_lens import TokenLogit as LensLogit
 from mistudio.features.pages import Features, LatentPage
@@ -49,6 +50,8 @@ _TARGETS: dict[str, tuple[str, float, bool]] = {
     "dead_share": ("at most 3 %", 0.03, False),
 }
 """The demo's promises: words, bound, and whether the bound is a lower one."""
+_SHARES = ("dead_share", "loss_recovered_zero", "loss_recovered_mean")
+"""Numbers that read best in per cent."""
 _HEADLINES = {
     "fvu": "of the variance is left unexplained on text it never saw",
     "loss_recovered_mean": "of the loss that cutting the layer out would cost is recovered",
@@ -160,11 +163,8 @@ def _quality(road: Road) -> tuple[QualityNumber, ...]:
             QualityNumber(
                 name=metric.title,
                 value=value,
-                unit="share"
-                if metric.unit == "1" and metric.range == (0.0, 1.0)
-                else metric.unit.replace("1", "", 1)
-                if metric.unit == "1"
-                else metric.unit,
+                symbol=metric.symbol,
+                unit=_unit(metric),
                 definition=metric.definition,
                 summary=_HEADLINES.get(name, ""),
                 target=words,
@@ -173,6 +173,12 @@ def _quality(road: Road) -> tuple[QualityNumber, ...]:
             )
         )
     return tuple(numbers)
+
+
+def _unit(metric: Metric) -> str:
+    if metric.unit != "1":
+        return metric.unit
+    return "share" if metric.name in _SHARES else ""
 
 
 def _features(road: Road) -> FeatureSection:
@@ -186,7 +192,7 @@ def _features(road: Road) -> FeatureSection:
         tokens_searched=features.artifact.manifest.metrics["tokens"],
         choice=(
             f"Of {len(features):,} latents: the one steered with below, {_SHOWN // 2} that are specific and found in "
-            f"many documents, the {_SHOWN // 4} with the largest activations and the {_SHOWN // 4} that fire most often."
+            f"many documents, the {_SHOWN // 4} with the largest activations, the {_SHOWN // 4} that fire most often."
         ),
         logit_note=str(features.artifact.manifest.config.get("logit_lens") or ""),
     )
@@ -214,7 +220,10 @@ def _row(features: Features, page: LatentPage) -> FeatureRow:
                     Context(
                         document=_title(each.document_name),
                         pieces=tuple(features.pieces(each.token_ids)),
-                        activations=each.activations,
+                        activations=tuple(
+                            value if known else None
+                            for value, known in zip(each.activations, each.encoded, strict=True)
+                        ),
                         peak=each.peak,
                     )
                     for each in group.contexts
@@ -241,8 +250,13 @@ def _steering(road: Road, prompt: int) -> SteeringComparison:
         edits=f"Latent {latent} is turned up: a multiple of its largest activation, {unit:.3g}, is added.",
         latents=(latent,),
         baseline=comparison.baseline(prompt).text,
+        baseline_reading=reading_of(comparison.baseline(prompt), latent),
         steered=tuple(
-            SteeredText(strength=spec.edits[0].strength, text=comparison.steered(prompt, number).text)
+            SteeredText(
+                strength=spec.edits[0].strength,
+                text=comparison.steered(prompt, number).text,
+                reading=reading_of(comparison.steered(prompt, number), latent),
+            )
             for number, spec in enumerate(comparison.specs)
         ),
     )

@@ -61,8 +61,9 @@ def steer_with_the_best(lm: LanguageModel, sae: SparseAutoencoder, features: Fea
 
 
 def _gain(audition: Comparison, spec: int, latent: int, unit: float) -> float:
-    return (_reading(audition.steered(0, spec), latent) - _reading(audition.baseline(), latent)) / unit
+    return (reading_of(audition.steered(0, spec), latent) - reading_of(audition.baseline(), latent)) / unit
 
 
-def _reading(row: Written, latent: int) -> float:
+def reading_of(row: Written, latent: int) -> float:
+    """Mean activation of the latent when the untouched model reads the row's text; 0 where it has none."""
     return next((each.text or 0.0 for each in row.readings if each.latent == latent), 0.0)
