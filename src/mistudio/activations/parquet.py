@@ -78,7 +78,7 @@ class Recorded:
             raise ArtifactBroken(f"{names} holds {self.n_tokens:,} tokens, and its manifest says {promised:,}.")
 
     @classmethod
-    def open(cls, paths: Path | Sequence[Path], hook: str | None = None, *, deep: bool = False) -> Recorded:
+    def open(cls, paths: Path | str | Sequence[Path | str], hook: str | None = None, *, deep: bool = False) -> Recorded:
         """Open a recording, or the shards of one.
 
         Args:
@@ -91,7 +91,7 @@ class Recorded:
             ArtifactBroken: a file is missing, truncated or changed.
             BadInput: the hook point was not recorded, or the paths are not shards of one recording.
         """
-        given = [paths] if isinstance(paths, Path) else list(paths)
+        given = [paths] if isinstance(paths, Path | str) else list(paths)
         artifacts = [open_artifact(path, Kind.ACTIVATIONS, deep=deep) for path in given]
         if not artifacts:
             raise BadInput("No recording is named.", remedy="Give the directory of at least one.")

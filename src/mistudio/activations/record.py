@@ -44,7 +44,7 @@ _BYTES = {"float16": 2, "float32": 4}
 
 
 def trace(
-    lm: LanguageModel, tokens: Tokens, config: TraceConfig, out: Path, *, progress: Progress | None = None
+    lm: LanguageModel, tokens: Tokens, config: TraceConfig, out: Path | str, *, progress: Progress | None = None
 ) -> Artifact:
     """Record activations; continue where an interrupted call stopped.
 

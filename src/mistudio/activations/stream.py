@@ -189,7 +189,7 @@ class RecordedSource:
 
     device = torch.device("cpu")
 
-    def __init__(self, paths: Path | Sequence[Path], hook: str | None = None, *, seed: int = 0) -> None:
+    def __init__(self, paths: Path | str | Sequence[Path | str], hook: str | None = None, *, seed: int = 0) -> None:
         self.recorded = Recorded.open(paths, hook)
         self.d_in = self.recorded.d
         self.hook = self.recorded.hook

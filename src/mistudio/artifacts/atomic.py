@@ -42,7 +42,7 @@ def disk_full_is_said(where: Path) -> Iterator[None]:
 
 
 @contextmanager
-def new_directory(final: Path, *, resumable: bool = False) -> Iterator[Path]:
+def new_directory(final: Path | str, *, resumable: bool = False) -> Iterator[Path]:
     """Make the directory `final` atomically; yields the sibling to write into.
 
     Args:
@@ -53,7 +53,7 @@ def new_directory(final: Path, *, resumable: bool = False) -> Iterator[Path]:
         ArtifactExists: `final` is there already.
         DiskFull: the disk had no room.
     """
-    final = final.absolute()
+    final = Path(final).expanduser().absolute()
     if final.exists():
         raise ArtifactExists(f"{final} exists already.")
     partial = partial_of(final)

@@ -106,7 +106,7 @@ def seal(
     return manifest
 
 
-def open_artifact(directory: Path, kind: Kind | None = None, *, deep: bool = False) -> Artifact:
+def open_artifact(directory: Path | str, kind: Kind | None = None, *, deep: bool = False) -> Artifact:
     """Read and check an artifact.
 
     Args:
@@ -119,6 +119,7 @@ def open_artifact(directory: Path, kind: Kind | None = None, *, deep: bool = Fal
         FormatUnsupported: it is of another kind, or was written by a later version.
         ArtifactBroken: a file is missing, truncated or changed; the message names it.
     """
+    directory = Path(directory).expanduser()
     path = directory / MANIFEST
     if not path.is_file():
         raise NotFound(f"{directory} is not a miStudio artifact: it has no {MANIFEST}.")

@@ -58,7 +58,7 @@ class Document:
     metadata: dict[str, Scalar]
 
 
-def add_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None = None) -> Artifact:
+def add_corpus(config: CorpusConfig, out: Path | str, *, progress: Progress | None = None) -> Artifact:
     """Bring text in and write it as a corpus artifact.
 
     Args:
@@ -130,7 +130,7 @@ def _write_documents(config: CorpusConfig, path: Path, progress: Progress) -> _T
             tally.repaired += text != found.text
             metadata = _encodable(json.dumps(found.metadata, ensure_ascii=False, allow_nan=False))
             writer.add({"doc": tally.documents, "name": name, "text": text, "held_out": False, "metadata": metadata})
-            tally.fingerprints.append(fingerprint(name, text))
+            tally.fingerprints.append(fingerprint(text))
             tally.documents += 1
             tally.characters += len(text)
     progress.advance("read documents", tally.documents, tally.documents, characters=tally.characters)

@@ -42,7 +42,12 @@ _SHORTEST_ADVISED = 16
 
 
 def tokenize(
-    corpus: Path, model_source: str, config: TokenizeConfig, out: Path, *, progress: Progress | None = None
+    corpus: Path | str,
+    model_source: str,
+    config: TokenizeConfig,
+    out: Path | str,
+    *,
+    progress: Progress | None = None,
 ) -> Artifact:
     """Tokenize and pack a corpus with the tokenizer of a model.
 
@@ -63,10 +68,10 @@ def tokenize(
 
 def tokenize_with(
     tokenizer: PreTrainedTokenizerBase,
-    corpus: Path,
+    corpus: Path | str,
     model_source: str,
     config: TokenizeConfig,
-    out: Path,
+    out: Path | str,
     *,
     progress: Progress | None = None,
 ) -> Artifact:

@@ -56,7 +56,7 @@ class Tokens:
         """Every token, by flat position."""
 
     @classmethod
-    def open(cls, path: Path, deep: bool = False) -> Tokens:
+    def open(cls, path: Path | str, deep: bool = False) -> Tokens:
         """Open and check a token artifact.
 
         Args:
@@ -70,11 +70,11 @@ class Tokens:
         try:
             layout = Layout.model_validate(artifact.manifest.metrics.get("layout"))
         except ValidationError as error:
-            raise ArtifactBroken(f"{path / MANIFEST} does not say how the tokens lie.") from error
+            raise ArtifactBroken(f"{artifact.path / MANIFEST} does not say how the tokens lie.") from error
         expected = layout.n_contexts * layout.context_length * np.dtype(layout.dtype).itemsize
-        size = (path / TOKENS).stat().st_size
+        size = (artifact.path / TOKENS).stat().st_size
         if size != expected:
-            raise ArtifactBroken(f"{path / TOKENS} has {size:,} bytes, and its layout takes {expected:,}.")
+            raise ArtifactBroken(f"{artifact.path / TOKENS} has {size:,} bytes, and its layout takes {expected:,}.")
         return cls(artifact, layout)
 
     def rows(self, split: Literal["train", "held_out", "all"] = "all") -> range:

@@ -55,7 +55,7 @@ def find(
     source: ActivationSource,
     tokens: Tokens,
     lm: LanguageModel | None,
-    out: Path,
+    out: Path | str,
     config: FindConfig | None = None,
     *,
     sae_artifact: Artifact | None = None,

@@ -67,7 +67,7 @@ class Features:
         self._given_decode = decode
 
     @classmethod
-    def open(cls, path: Path, *, decode: Decode | None = None, deep: bool = False) -> Features:
+    def open(cls, path: Path | str, *, decode: Decode | None = None, deep: bool = False) -> Features:
         """Open and check a features artifact.
 
         Args:
