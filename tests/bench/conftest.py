@@ -11,7 +11,7 @@ from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
 from mistudio.bench.machine import Machine
 from mistudio.bench.peers import PeersEnvironment
 from mistudio.bench.result import Ratio, RecordBenchResult, StepBenchResult, Timing
-from mistudio.bench.turns import Contender
+from mistudio.bench.turns import Contender, Turn
 from tests.activations.conftest import lm, tokens  # noqa: F401  fixtures
 
 TINY = StepBenchConfig(d_in=16, d_sae=64, k=4, batch_size=32, rounds=3, warmup_steps=1, batches=2, threads=1)
@@ -36,7 +36,8 @@ def build(options, batches):
 
 
 def timing(name: str, *seconds: float, precision: str = "float32") -> Timing:
-    return Timing.of(name, seconds, 2048, library=f"{name} 1.0", torch="2.13.0", precision=precision)
+    turns = [Turn(each, 2 * each) for each in seconds]
+    return Timing.of(name, turns, 2048, library=f"{name} 1.0", torch="2.13.0", precision=precision)
 
 
 def stand_in(folder: Path, text: str, name: str = "stand-in") -> PeersEnvironment:

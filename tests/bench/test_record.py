@@ -11,6 +11,7 @@ from mistudio.activations.record import trace
 from mistudio.bench.config import RecordBenchConfig
 from mistudio.bench.record import RecordingClock, bench_record
 from mistudio.bench.result import RecordBenchResult, read_result
+from mistudio.bench.turns import Turn
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import Cancelled, HookMissing
 from mistudio.language_models.loading import LanguageModel
@@ -24,7 +25,7 @@ class Listener(Silent):
 
     def __init__(self) -> None:
         self.clock = RecordingClock(Silent())
-        self.began: dict[str, list[float]] = {}
+        self.began: dict[str, list[Turn]] = {}
 
     def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:
         self.clock.advance(stage, done, total)

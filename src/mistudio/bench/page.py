@@ -52,7 +52,8 @@ def _paragraphs(results: Path) -> Iterator[str]:
             f"One step of a TopK SAE: {_shape(step)}. In each of {step.config.rounds} rounds every contender takes one "
             "whole step of its own training loop, optimiser and bookkeeping included, on the same synthetic "
             "activations; only one process is busy at a time, and idle ones do not spin (`OMP_WAIT_POLICY=passive`). "
-            "Ratios are medians of the ratios within a round. No latent counts as dead yet, in any library."
+            "Ratios are medians of the ratios within a round; CPU time is the work of all threads, which others on the "
+            "machine hardly change. No latent counts as dead yet, in any library."
         )
         yield step_table(step).markdown()
         yield _against_limit(step)

@@ -26,6 +26,7 @@ from mistudio.activations.record import contexts_of, trace
 from mistudio.bench.config import RecordBenchConfig
 from mistudio.bench.machine import load_average, this_machine
 from mistudio.bench.result import Ratio, RecordBenchResult, Timing
+from mistudio.bench.turns import Turn
 from mistudio.corpora.tokens import Tokens
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.language_models.loading import LanguageModel
@@ -56,23 +57,23 @@ def bench_record(
         Interrupted: `progress` asked to stop.
     """
     progress, load = progress or Silent(), load_average()
-    seconds: dict[str, list[float]] = {"recording": [], "bare": []}
+    taken: dict[str, list[Turn]] = {"recording": [], "bare": []}
     tokens_a_round = 0
     with tempfile.TemporaryDirectory(prefix="mistudio-bench-", dir=folder) as place:
         for number in range(config.rounds + 1):
             progress.checkpoint()
             traced = _trace_config(config, tokens, seed=number)
             tokens_a_round = len(contexts_of(tokens, traced)) * tokens.context_length
-            turns: dict[str, Callable[[], float]] = {
+            turns: dict[str, Callable[[], Turn]] = {
                 "bare": partial(_bare, lm, tokens, traced),
                 "recording": partial(_recording, lm, tokens, traced, Path(place) / f"round-{number}", progress),
             }
             for name in sorted(turns, reverse=bool(number % 2)):
-                taken = turns[name]()
+                turn = turns[name]()
                 if number:  # The round before the first warms both up.
-                    seconds[name].append(taken)
+                    taken[name].append(turn)
             progress.advance("rounds", number, config.rounds)
-    bare, recording = (_timing(name, seconds[name], tokens_a_round, lm) for name in ("bare", "recording"))
+    bare, recording = (_timing(name, taken[name], tokens_a_round, lm) for name in ("bare", "recording"))
     return RecordBenchResult(
         mistudio_version=version("mistudio"),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,12 +94,12 @@ class RecordingClock:
 
     def __init__(self, inner: Progress) -> None:
         self._inner = inner
-        self.began = time.perf_counter()
+        self.began = _now()
 
     def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:  # noqa: ARG002
         """Start anew for as long as anything but the recording is reported."""
         if stage != "record":
-            self.began = time.perf_counter()
+            self.began = _now()
 
     def checkpoint(self) -> None:
         """Ask the outer progress."""
@@ -116,29 +117,38 @@ def _trace_config(config: RecordBenchConfig, tokens: Tokens, seed: int) -> Trace
     )
 
 
-def _recording(lm: LanguageModel, tokens: Tokens, config: TraceConfig, out: Path, progress: Progress) -> float:
+def _recording(lm: LanguageModel, tokens: Tokens, config: TraceConfig, out: Path, progress: Progress) -> Turn:
     clock = RecordingClock(progress)
     trace(lm, tokens, config, out, progress=clock)
-    return time.perf_counter() - clock.began
+    return _since(clock.began)
 
 
-def _bare(lm: LanguageModel, tokens: Tokens, config: TraceConfig) -> float:
+def _bare(lm: LanguageModel, tokens: Tokens, config: TraceConfig) -> Turn:
     contexts = contexts_of(tokens, config)
     point = HookPoint.parse(config.hooks[0])
-    began = time.perf_counter()
+    began = _now()
     for start in range(0, len(contexts), config.batch_contexts):
         ids_CT = torch.from_numpy(tokens.contexts(contexts[start : start + config.batch_contexts]))
         run_until(lm, ids_CT.to(lm.device), [point])
     if lm.device.type == "cuda":
         torch.cuda.synchronize(lm.device)
-    return time.perf_counter() - began
+    return _since(began)
 
 
-def _timing(name: str, seconds: list[float], tokens: int, lm: LanguageModel) -> Timing:
+def _now() -> Turn:
+    return Turn(time.perf_counter(), time.process_time())
+
+
+def _since(began: Turn) -> Turn:
+    now = _now()
+    return Turn(now.seconds - began.seconds, now.cpu_seconds - began.cpu_seconds)
+
+
+def _timing(name: str, turns: list[Turn], tokens: int, lm: LanguageModel) -> Timing:
     title = {"bare": "forward pass alone", "recording": "recording"}[name]
     return Timing.of(
         title,
-        seconds,
+        turns,
         tokens,
         library=f"miStudio {version('mistudio')}",
         torch=torch.__version__,

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from mistudio.artifacts.atomic import write_json
 from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
 from mistudio.bench.machine import Machine
+from mistudio.bench.turns import Turn
 from mistudio.config import Config
 from mistudio.errors import ArtifactBroken
 
@@ -33,7 +34,9 @@ class Timing(Config):
     tokens: int
     """Tokens that it worked on in a round."""
     seconds: tuple[float, ...]
-    """Seconds of each round."""
+    """Seconds of each round, by the clock."""
+    cpu_seconds: tuple[float, ...]
+    """Seconds of work in each round, summed over all threads; other users of the machine hardly change it."""
     median_seconds: float
     """Median of `seconds`."""
     best_seconds: float
@@ -42,10 +45,9 @@ class Timing(Config):
     """`tokens` / `median_seconds`."""
 
     @classmethod
-    def of(
-        cls, name: str, seconds: Sequence[float], tokens: int, *, library: str, torch: str, precision: str
-    ) -> Timing:
+    def of(cls, name: str, turns: Sequence[Turn], tokens: int, *, library: str, torch: str, precision: str) -> Timing:
         """The times and what follows from them."""
+        seconds = tuple(turn.seconds for turn in turns)
         middle = median(seconds)
         return cls(
             name=name,
@@ -53,7 +55,8 @@ class Timing(Config):
             torch=torch,
             precision=precision,
             tokens=tokens,
-            seconds=tuple(seconds),
+            seconds=seconds,
+            cpu_seconds=tuple(turn.cpu_seconds for turn in turns),
             median_seconds=middle,
             best_seconds=min(seconds),
             tokens_per_second=tokens / middle,
@@ -71,16 +74,20 @@ class Ratio(Config):
     """Median of the ratios within each round: what the machine did to both falls out."""
     of_bests: float
     """Best time divided by best time."""
+    of_cpu_seconds: float
+    """Median of the ratios of CPU time within each round; says little where idle threads spin, as in `bench record`."""
 
     @classmethod
     def between(cls, one: Timing, other: Timing) -> Ratio:
         """`one`'s times divided by `other`'s, which stem from the same rounds."""
         rounds = [a / b for a, b in zip(one.seconds, other.seconds, strict=True)]
+        work = [a / b for a, b in zip(one.cpu_seconds, other.cpu_seconds, strict=True)]
         return cls(
             of=one.name,
             to=other.name,
             median_of_rounds=median(rounds),
             of_bests=one.best_seconds / other.best_seconds,
+            of_cpu_seconds=median(work),
         )
 
 

@@ -114,7 +114,7 @@ def synthetic_activations(config: StepBenchConfig) -> Float[Tensor, "N D"]:
 def _timing(times: Times, tokens: int) -> Timing:
     return Timing.of(
         times.contender.name,
-        times.seconds,
+        times.turns,
         tokens,
         library=times.library,
         torch=times.torch,

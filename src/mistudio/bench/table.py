@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mistudio.bench.result import RecordBenchResult, StepBenchResult, Timing
+from mistudio.bench.result import Ratio, RecordBenchResult, StepBenchResult, Timing
 
 
 class Table(NamedTuple):
@@ -28,15 +28,12 @@ def step_table(result: StepBenchResult) -> Table:
     """One row a contender: ours, the others, the bare products."""
     shape = result.config
     ratio = {entry.of: entry for entry in result.ratios}
-    rows = [(*_times(result.ours, 1e3, ".0f"), "1", "1")]
-    rows += [
-        (*_times(peer, 1e3, ".0f"), f"{ratio[peer.name].median_of_rounds:.1f}", f"{ratio[peer.name].of_bests:.1f}")
-        for peer in result.peers
-    ]
-    rows += [(*_times(limit, 1e3, ".0f"), "", "") for limit in result.limits]
+    rows = [(*_times(result.ours, 1e3, ".0f"), "1", "1", "1")]
+    rows += [(*_times(peer, 1e3, ".0f"), *_ratios(ratio[peer.name], ".1f")) for peer in result.peers]
+    rows += [(*_times(limit, 1e3, ".0f"), "", "", "") for limit in result.limits]
     return Table(
         f"Training step, d={shape.d_in} m={shape.d_sae} k={shape.k} B={shape.batch_size}",
-        ("step", "products in", "median ms", "best ms", "tokens/s", "× our time", "× our best"),
+        ("step", "products in", "median ms", "best ms", "tokens/s", "× our time", "× our best", "× our CPU time"),
         tuple(rows),
     )
 
@@ -48,13 +45,13 @@ def record_table(result: RecordBenchResult) -> Table:
         ("pass", "model in", "median s", "best s", "tokens/s", "speed (median)", "speed (best)"),
         (
             (*_times(result.bare, 1, ".2f"), "1", "1"),
-            (
-                *_times(result.recording, 1, ".2f"),
-                f"{result.speed.median_of_rounds:.3f}",
-                f"{result.speed.of_bests:.3f}",
-            ),
+            (*_times(result.recording, 1, ".2f"), *_ratios(result.speed, ".3f")[:2]),
         ),
     )
+
+
+def _ratios(ratio: Ratio, form: str) -> tuple[str, ...]:
+    return tuple(format(value, form) for value in (ratio.median_of_rounds, ratio.of_bests, ratio.of_cpu_seconds))
 
 
 def _times(timing: Timing, unit: float, form: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mistudio.errors import PeerFailed
 from mistudio.progress import Progress
@@ -37,6 +37,15 @@ class Contender:
     """Which of the file's variants."""
     precision: str = ""
     """Number format of its matrix products, as tables show it."""
+
+
+class Turn(NamedTuple):
+    """How long one step took."""
+
+    seconds: float
+    """By the clock."""
+    cpu_seconds: float
+    """Work of all its threads: waiting for others that use the machine is not in it."""
 
 
 class Seat:
@@ -72,21 +81,23 @@ class Seat:
 
     def ready(self) -> dict[str, str]:
         """Wait for the warm-up to end; returns the versions of the library and of its torch."""
-        return dict(self._answer("ready", "before its first step"))
+        (facts,) = self._answer(("ready",), "before its first step")
+        return dict(facts)
 
-    def step(self) -> float:
-        """Let it take one step; returns the seconds that it took."""
+    def step(self) -> Turn:
+        """Let it take one step; returns how long it took."""
         try:
             if self._process.stdin is not None:
                 self._process.stdin.write("go\n")
         except BrokenPipeError:
             pass  # It has ended; the answer that does not come says so, with the reason.
-        return float(self._answer("seconds", "while it took a step"))
+        return Turn(*map(float, self._answer(("seconds", "cpu_seconds"), "while it took a step")))
 
-    def _answer(self, wanted: str, when: str) -> Any:
+    def _answer(self, wanted: Sequence[str], when: str) -> list[Any]:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""
         try:
-            return json.loads(line)[wanted]
+            content = json.loads(line)
+            return [content[name] for name in wanted]
         except (ValueError, KeyError, TypeError):
             raise PeerFailed(f"{self.contender.name} stopped {when}: {self._last_words(line)}.") from None
 
@@ -106,7 +117,7 @@ class Times:
     contender: Contender
     library: str
     torch: str
-    seconds: tuple[float, ...]
+    turns: tuple[Turn, ...]
 
 
 def take_turns(
@@ -126,13 +137,13 @@ def take_turns(
             seats.append(stack.enter_context(Seat(contender, options)))
             facts.append(seats[-1].ready())
         progress.advance("start the contenders", len(contenders), len(contenders))
-        seconds: list[list[float]] = [[] for _ in seats]
+        turns: list[list[Turn]] = [[] for _ in seats]
         for done in range(rounds):
-            for taken, seat in zip(seconds, seats, strict=True):
+            for taken, seat in zip(turns, seats, strict=True):
                 progress.checkpoint()
                 taken.append(seat.step())
             progress.advance("rounds", done + 1, rounds)
     return [
         Times(contender, fact["library"], fact["torch"], tuple(taken))
-        for contender, fact, taken in zip(contenders, facts, seconds, strict=True)
+        for contender, fact, taken in zip(contenders, facts, turns, strict=True)
     ]

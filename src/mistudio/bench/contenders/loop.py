@@ -5,7 +5,7 @@
 1. The threads are counted as told, and idle OpenMP threads sleep, so that this process is silent between its turns.
 2. STEP_FILE's `build(options, batches)` gives the function that takes one step on a batch.
 3. After the warm-up it writes {"ready": {"library": …, "torch": …}} and then, for each line "go" that it reads,
-   {"seconds": …}. It leaves when its input ends.
+   {"seconds": …, "cpu_seconds": …}, the latter summed over its threads. It leaves when its input ends.
 
 Imports nothing of miStudio: it runs in other libraries' environments. Whatever a library prints goes to standard error.
 """
@@ -47,9 +47,10 @@ def main(step_file: str, options_json: str) -> None:
         if line.strip() != "go":
             break
         batch = next(turns)
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         step(batch)
-        answers.write(json.dumps({"seconds": time.perf_counter() - start}) + "\n")
+        taken = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu_start}
+        answers.write(json.dumps(taken) + "\n")
 
 
 if __name__ == "__main__":
