@@ -6,6 +6,7 @@ Bars and remarks go to standard error, results to standard output.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,11 +28,15 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from mistudio.errors import MistudioError
+from mistudio.errors import Interrupted, MistudioError
 from mistudio.progress import StopSwitch
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+# What a text must not do to the terminal that shows it: move the cursor, change colours, ring.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DIGEST = re.compile(r"[0-9a-f]{32,}")
 
 
 class _Rate(ProgressColumn):
@@ -108,14 +112,33 @@ def working() -> Iterator[StopSwitch]:
 
 
 def say_error(error: MistudioError) -> None:
-    """Print what happened and what to do next."""
-    err.print(f"[bold red]Error:[/] {escape(error.message)}")
-    err.print(f"[bold]What to do:[/] {escape(error.remedy)}")
+    """Print what happened and what to do next, a line each; work that was asked to stop takes one."""
+    message, remedy = (" ".join(visible(text).split()) for text in (error.message, error.remedy))
+    if isinstance(error, Interrupted):
+        err.print(Text(f"{message} {remedy}", style="yellow"), soft_wrap=True)
+        return
+    err.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+    err.print(Text.assemble(("What to do: ", "bold"), remedy), soft_wrap=True)
 
 
 def remark(text: str) -> None:
-    """A line for people, on standard error."""
-    err.print(text)
+    """A line for people, on standard error; never broken, so that a command in it can be copied."""
+    err.print(Text(text), soft_wrap=True)
+
+
+def say(text: str, style: str = "") -> None:
+    """A line of the result."""
+    out.print(Text(visible(text), style=style), soft_wrap=True)
+
+
+def token(piece: str) -> str:
+    """A token's text with its spaces and line ends to be seen."""
+    return piece.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥").replace("\r", "␍")
+
+
+def visible(text: str) -> str:
+    """The text with every control character but tab and newline replaced by a mark."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -125,31 +148,39 @@ def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table; columns that hold numbers are aligned to the right."""
-    content = [[str(cell) for cell in row] for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=None)
+    content = [[visible(shown(cell)) for cell in row] for row in rows]
+    table = Table(header_style="bold cyan", box=None)
     for index, column in enumerate(columns):
         numeric = bool(content) and all(_looks_numeric(row[index]) for row in content)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in content:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*map(Text, row))
+    say(title, "bold")
     out.print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
     """Names and values under a title."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(f"[cyan]{escape(name)}[/]", escape(_shown(value)))
+        table.add_row(Text(name), Text(visible(shown(value))))
+    say(title, "bold")
     out.print(table)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in as many digits as a reader wants; JSON has the rest."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    text = str(value)
+    return f"{text[:12]}…" if _DIGEST.fullmatch(text) else text
 
 
 def _looks_numeric(cell: str) -> bool:
-    return bool(cell) and all(character in "0123456789.,%+-–e× " for character in cell)
+    return cell != "" and all(character in "0123456789.,%+-–e× " for character in cell)

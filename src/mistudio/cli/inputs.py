@@ -55,35 +55,58 @@ def tokens_for(
     from mistudio.corpora.tokenize import tokenize
     from mistudio.corpora.tokens import Tokens
 
+    kind = _kind_of(reference)
     try:
-        return Tokens.open(store.find(Kind.TOKENS, reference))
+        if kind is not Kind.CORPUS:
+            return Tokens.open(store.find(Kind.TOKENS, reference))
     except NotFound:
         pass
     try:
         corpus = store.find(Kind.CORPUS, reference)
     except NotFound:
-        corpus = store.path(Kind.CORPUS, slug(reference))
+        corpus = store.path(Kind.CORPUS, _text_name(reference))
         if not (corpus / MANIFEST).is_file():
             source = str(Path(reference).expanduser()) if Path(reference).expanduser().exists() else reference
             add_corpus(CorpusConfig(sources=(source,), held_out=0.1), corpus, progress=progress)
     source = model_source(store, model)
-    made_of = f"{open_artifact(corpus).manifest.id} {source} {context_length}"
-    digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
-    path = store.path(Kind.TOKENS, f"{slug(corpus.name)}-{digest}")
+    made_of = _digest(open_artifact(corpus).manifest.id, source, context_length)
+    path = store.path(Kind.TOKENS, f"{slug(corpus.name)}-{made_of}")
     if not (path / MANIFEST).is_file():
         tokenize(corpus, source, TokenizeConfig(context_length=context_length), path, progress=progress)
     return Tokens.open(path)
 
 
+def _kind_of(reference: str) -> Kind | None:
+    """What the directory `reference` is, if it is a sealed one."""
+    given = Path(reference).expanduser()
+    return open_artifact(given).manifest.kind if (given / MANIFEST).is_file() else None
+
+
+def _text_name(reference: str) -> str:
+    """A name in the store for text that nobody named; it changes with the place, and with files' sizes and times."""
+    given = Path(reference).expanduser()
+    if not given.exists():
+        return f"{slug(reference)}-{_digest(reference)}"
+    place = given.resolve()
+    files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"{slug(str(place))}-{_digest(place, *stamps)}"
+
+
 def place(store: LocalStore, kind: Kind, out: Path | None, *names: str) -> Path:
     """Where a new artifact shall be: `out`, or a directory of the store called after `names`."""
-    return out.expanduser() if out is not None else store.path(kind, slug("-".join(names)))
+    return out.expanduser() if out is not None else store.path(kind, slug("-".join(map(slug, names))))
 
 
 def slug(text: str) -> str:
-    """A name for the store that still says what it was made from."""
+    """A name for the store that still says what it was made from: of a path or Hub id the last part."""
     tail = text.rstrip("/").rsplit("/", maxsplit=1)[-1]
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", tail).strip("-._")[:100] or "unnamed"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", tail).strip("-._") or "unnamed"
+    return name if len(name) <= 100 else f"{name[:90]}-{_digest(name)}"
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:8]
 
 
 def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
@@ -113,13 +136,5 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def plain(metrics: Mapping[str, Any]) -> dict[str, object]:
-    """The single values of an artifact's metrics; nested ones are written out."""
-    facts: dict[str, object] = {}
-    for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            for inner, part in value.items():
-                if not isinstance(part, Mapping | list):
-                    facts[f"{name}: {inner}".replace("_", " ")] = part
-        elif not isinstance(value, list):
-            facts[name.replace("_", " ")] = value
-    return facts
+    """The single values among metrics, under names for people."""
+    return {name.replace("_", " "): value for name, value in metrics.items() if not isinstance(value, Mapping | list)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ app.add_typer(bench.app, name="bench")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        console.out.print(f"mistudio {version('mistudio')}")
+        console.say(f"mistudio {version('mistudio')}")
         raise typer.Exit
 
 
@@ -58,8 +59,10 @@ def start(
     home: Annotated[
         Path, typer.Option(envvar="MISTUDIO_HOME", help="Where models, corpora and results are kept.")
     ] = Path("~/.mistudio"),
-    debug: Annotated[bool, typer.Option(help="Show a traceback when something fails.")] = False,  # noqa: ARG001
-    show_version: Annotated[
+    debug: Annotated[  # noqa: ARG001 — `main` acts on it, wherever it stands
+        bool, typer.Option("--debug", help="Show a traceback when something fails; may stand anywhere.")
+    ] = False,
+    show_version: Annotated[  # noqa: ARG001 — its callback acts on it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
@@ -71,11 +74,16 @@ def start(
     context.obj = LocalStore(home)
 
 
-def main() -> None:
-    """Run the program; the exit code is 0 when it worked, 1 when it failed, 2 for a wrong call, 130 when stopped."""
-    debug = "--debug" in sys.argv
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program; the exit code is 0 when it worked, 1 when it failed, 2 for a wrong call, 130 when stopped.
+
+    Args:
+        arguments: what stands after the program's name; the process's own where not given.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
     try:
-        app()
+        app(args=[each for each in given if each != "--debug"])
     except MistudioError as error:
         if debug:
             raise

@@ -22,7 +22,7 @@ Model = Annotated[str, typer.Option("--model", help="The model whose tokenizer t
 
 @app.command("add")
 @configured(CorpusConfig, leave_out=("sources",))
-def add(context: typer.Context, sources: Sources, name: Name = None, *, config: Any) -> None:
+def add(context: typer.Context, sources: Sources, name: Name = None, as_json: AsJson = False, *, config: Any) -> None:
     """Bring text in as a corpus, and set documents aside for evaluation.
 
     Examples:
@@ -36,7 +36,10 @@ def add(context: typer.Context, sources: Sources, name: Name = None, *, config: 
     path = context.obj.path(Kind.CORPUS, name or inputs.slug(Path(sources[0]).stem))
     with console.working() as progress:
         artifact = add_corpus(config(sources=tuple(sources)), path, progress=progress)
-    console.print_facts(f"Corpus {path.name}", artifact.manifest.metrics)
+    if as_json:
+        console.print_json({"path": str(path), **artifact.manifest.metrics})
+        return
+    console.print_facts(f"Corpus {path.name}", inputs.plain(artifact.manifest.metrics))
     console.remark(f"Next: mistudio corpus tokenize {path.name} --model MODEL")
 
 
@@ -47,6 +50,7 @@ def tokenize(
     corpus: Annotated[str, typer.Argument(help="A corpus: a name in the store or a directory.")],
     model: Model,
     name: Name = None,
+    as_json: AsJson = False,
     *,
     config: TokenizeConfig,
 ) -> None:
@@ -62,14 +66,21 @@ def tokenize(
     path = context.obj.path(Kind.TOKENS, name or f"{inputs.slug(corpus)}-{inputs.slug(model)}")
     with console.working() as progress:
         artifact = run(context.obj.find(Kind.CORPUS, corpus), source, config, path, progress=progress)
-    facts = {key: value for key, value in artifact.manifest.metrics.items() if not isinstance(value, dict)}
-    console.print_facts(f"Tokens {path.name}", facts)
+    if as_json:
+        console.print_json({"path": str(path), **artifact.manifest.metrics})
+        return
+    console.print_facts(f"Tokens {path.name}", inputs.plain(artifact.manifest.metrics))
     console.remark(f"Next: mistudio trace --model {model} --layer N --corpus {path.name}")
 
 
 @app.command("stats")
 def stats(context: typer.Context, tokens: Tokenized, as_json: AsJson = False) -> None:
-    """Count documents, tokens, lengths, and the vocabulary's use."""
+    """Count documents, tokens, lengths, and the vocabulary's use.
+
+    Examples:
+
+        mistudio corpus stats letters-smollm2
+    """
     from mistudio.corpora.statistics import stats as run
     from mistudio.corpora.tokens import Tokens
 
@@ -78,12 +89,17 @@ def stats(context: typer.Context, tokens: Tokenized, as_json: AsJson = False) ->
     if as_json:
         console.print_json(found)
         return
-    console.print_facts(tokens, {key: value for key, value in found.items() if isinstance(value, int | float | str)})
-    for key, value in found.items():
-        if isinstance(value, dict):
-            console.print_facts(key.replace("_", " "), value)
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            console.print_table(key.replace("_", " "), list(value[0]), [list(row.values()) for row in value[:20]])
+    lengths, frequent = found.pop("lengths"), found.pop("most_frequent")
+    bars = lengths.pop("histogram")
+    console.print_facts(f"Tokens {tokens}", inputs.plain(found))
+    console.print_facts("\nTokens in a document", lengths)
+    rows = [(f"{bar['low']:,} to {bar['high'] - 1:,}", bar["documents"]) for bar in bars]
+    console.print_table("", ("tokens", "documents"), rows)
+    console.print_table(
+        "\nMost frequent tokens",
+        ("id", "token", "count"),
+        [(str(row["id"]), console.token(row["text"]), row["count"]) for row in frequent[:20]],
+    )
 
 
 @app.command("sample")
@@ -94,7 +110,12 @@ def sample(
     seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Show random contexts as the model sees them."""
+    """Show random contexts as the model sees them.
+
+    Examples:
+
+        mistudio corpus sample letters-smollm2 --n 5
+    """
     from mistudio.corpora.statistics import sample as run
     from mistudio.corpora.tokens import Tokens
 
@@ -103,5 +124,5 @@ def sample(
         console.print_json(drawn)
         return
     for each in drawn:
-        console.out.rule(f"context {each['context']} · {', '.join(each['documents'])}", align="left", style="dim")
-        console.out.print("".join(each["pieces"]), markup=False)
+        console.say(f"── context {each['context']} · {', '.join(each['documents'])}", "dim")
+        console.say("".join(each["pieces"]))

@@ -20,6 +20,10 @@ def demo(
 
     Fetches about 100 MB once. Takes a few minutes on two cores without a GPU; a second run reuses what is there, and an
     interrupted one continues.
+
+    Examples:
+
+        mistudio demo --out ./report.html
     """
     from mistudio.demo.report import write_report
     from mistudio.demo.report_content import report_content
@@ -51,4 +55,4 @@ def demo(
             ("steered", written.steered(0, 1).text),
         ],
     )
-    console.out.print(f"\nThe report: [bold]{path.absolute()}[/]  (open it in a browser)")
+    console.say(f"\nThe report, to be opened in a browser: {path.absolute()}", "bold")

@@ -25,7 +25,12 @@ def doctor(
     deep: Annotated[bool, typer.Option("--deep", help="Also compare the sha256 of every file in the store.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the machine, the optional libraries and every artifact in the store. Exit code 1 if anything is broken."""
+    """Check the machine, the optional libraries and every artifact in the store. Exit code 1 if anything is broken.
+
+    Examples:
+
+        mistudio doctor --deep
+    """
     machine = _machine(context.obj.home)
     broken = _broken(context.obj, deep)
     unfinished = [str(path) for path in context.obj.home.glob("*/.*.partial")]
@@ -34,13 +39,13 @@ def doctor(
     else:
         console.print_facts("This machine", machine)
         counts = {kind.folder: len(context.obj.list(kind)) for kind in Kind}
-        console.print_facts(str(context.obj.home), {name: count for name, count in counts.items() if count})
+        console.print_facts(f"\nThe store {context.obj.home}", {name: count for name, count in counts.items() if count})
         for path in unfinished:
-            console.out.print(f"[yellow]Unfinished:[/] {path} (the command that made it continues it)")
+            console.say(f"Unfinished: {path} (the command that made it continues it)", "yellow")
         for path, why in broken.items():
-            console.out.print(f"[red]Broken:[/] {path}: {why}")
+            console.say(f"Broken: {path}: {why}", "red")
         if not broken:
-            console.out.print("[green]Everything in the store is sound.[/]")
+            console.say("Everything in the store is sound.", "green")
     if broken:
         raise typer.Exit(1)
 

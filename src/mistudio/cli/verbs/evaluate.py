@@ -47,8 +47,10 @@ def evaluate(
         console.print_json(result.model_dump(mode="json"))
         return
     rows = [
-        (name, f"{value:.4g}", METRICS[name].unit, METRICS[name].definition) for name, value in result.numbers().items()
+        (name, value, METRICS[name].unit.removeprefix("1"), METRICS[name].definition.replace("`", ""))
+        for name, value in result.numbers().items()
     ]
-    console.print_table(f"{sae} on {result.tokens:,} {config.split} tokens", ("", "value", "unit", "definition"), rows)
+    text = {"held_out": "held-out tokens", "train": "tokens it may have been trained on", "all": "tokens"}[config.split]
+    console.print_table(f"{sae} on {result.tokens:,} {text}", ("", "value", "unit", "definition"), rows)
     left_out = result.excluded
     console.remark(f"Left out: {left_out.special:,} special and {left_out.massive:,} massive-activation tokens.")

@@ -59,12 +59,22 @@ def find(
     if as_json:
         console.print_json({"path": str(artifact.path), **artifact.manifest.metrics})
         return
-    console.print_facts(f"Features {artifact.path}", inputs.plain(artifact.manifest.metrics))
+    metrics = artifact.manifest.metrics
+    console.print_facts(
+        f"Features {artifact.path}",
+        {
+            "tokens searched": metrics["tokens"],
+            "activations": metrics["activations"],
+            "latents alive": metrics["latents_alive"],
+            "latents dead": metrics["latents_dead"],
+            "tokens per second": metrics["tokens_per_second"],
+        },
+    )
     features = Features.open(artifact.path)
     pages = [features.latent(latent) for latent in features.interesting(10)]
     rows = [
         (
-            page.statistics.latent,
+            str(page.statistics.latent),
             f"{page.statistics.density:.2%}",
             f"{page.statistics.max:.3g}",
             _words(features, page.statistics.top_tokens),
@@ -72,9 +82,14 @@ def find(
         )
         for page in pages
     ]
-    console.print_table("Ten to begin with", ("latent", "density", "max", "most active on", "promotes"), rows)
-    console.remark(f'Next: mistudio steer --sae {sae} --features {artifact.path} --feature LATENT=1 "prompt"')
+    console.print_table(
+        f"\n{len(rows)} latents to begin with", ("latent", "density", "max", "most active on", "promotes"), rows
+    )
+    latent = rows[0][0] if rows else "LATENT"
+    console.remark(
+        f'Next: mistudio steer --model {model} --sae {sae} --features {artifact.path} --feature {latent}=1 "Once"'
+    )
 
 
 def _words(features: Features, token_ids: Sequence[int]) -> str:
-    return "  ".join(features.pieces([token_id])[0].strip() or "␣" for token_id in token_ids)
+    return "  ".join(console.token(features.pieces([token_id])[0]) for token_id in token_ids)

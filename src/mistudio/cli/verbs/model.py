@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import Artifact
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, configured
 from mistudio.language_models.config import ModelConfig
@@ -22,7 +23,7 @@ Name = Annotated[
 
 @app.command("add")
 @configured(ModelConfig, leave_out=("source",))
-def add(context: typer.Context, source: Source, name: Name = None, *, config: Any) -> None:
+def add(context: typer.Context, source: Source, name: Name = None, as_json: AsJson = False, *, config: Any) -> None:
     """Load a model once and keep it as safetensors, from which it loads in about a second.
 
     Examples:
@@ -36,25 +37,36 @@ def add(context: typer.Context, source: Source, name: Name = None, *, config: An
     path = context.obj.path(Kind.MODEL, name or inputs.slug(Path(source).stem if source.endswith(".gguf") else source))
     with console.working() as progress:
         artifact = save_model(load_model(config(source=source), progress=progress), path)
-    console.out.print(f"Added [bold]{artifact.path.name}[/]: {artifact.path}")
+    if as_json:
+        console.print_json({"path": str(artifact.path), **artifact.manifest.config})
+        return
+    console.print_facts(f"Model {artifact.path.name}", _facts(artifact) | {"path": artifact.path})
     console.remark(f"Next: mistudio model show {artifact.path.name}")
 
 
 @app.command("list")
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the models in the store."""
+    """List the models in the store.
+
+    Examples:
+
+        mistudio model list --json
+    """
     models = context.obj.list(Kind.MODEL)
     if as_json:
         console.print_json([{"name": each.path.name, **each.manifest.model_dump(mode="json")} for each in models])
         return
     if not models:
-        console.out.print("No models yet. Add one with: mistudio model add SOURCE")
+        console.say("No models yet. Add one with: mistudio model add SOURCE")
         return
-    rows = [
-        (each.path.name, *(each.manifest.config.get(key, "") for key in ("n_layers", "d_model", "dtype", "source")))
-        for each in models
-    ]
-    console.print_table("Models", ("name", "layers", "d_model", "dtype", "source"), rows)
+    facts = [_facts(each) for each in models]
+    rows = [(each.path.name, *row.values()) for each, row in zip(models, facts, strict=True)]
+    console.print_table(f"Models in {context.obj.home / Kind.MODEL.folder}", ("name", *facts[0]), rows)
+
+
+def _facts(artifact: Artifact) -> dict[str, object]:
+    names = {"n_layers": "layers", "d_model": "d_model", "dtype": "dtype", "source": "made from"}
+    return {name: artifact.manifest.config.get(key, "") for key, name in names.items()}
 
 
 @app.command("show")
@@ -72,11 +84,11 @@ def show(context: typer.Context, source: Source, as_json: AsJson = False, *, con
     if as_json:
         console.print_json(description)
         return
-    facts = {key: value for key, value in description.items() if not isinstance(value, list | dict)}
-    for key, value in description.items():
-        if isinstance(value, dict):
-            facts[key] = ", ".join(f"{name} {number:,}" if isinstance(number, int) else f"{name} {number}"
-                                   for name, number in value.items())  # fmt: skip
-        elif isinstance(value, list):
-            facts[key] = ", ".join(map(str, value))
-    console.print_facts(source, {key.replace("_", " "): value for key, value in facts.items()})
+    facts = inputs.plain(description)
+    facts["hook points proven"] = facts.pop("proven")
+    facts["blocks only add"] = facts.pop("additive")
+    facts["hook points"] = ", ".join(f"{site}.L" for site in description["hook_points"])
+    facts["layers L"] = f"0 to {description['n_layers'] - 1}"
+    console.print_facts(f"Model {description['name']}", facts)
+    rows = [(each["form"], f"{each['bytes'] / 2**20:,.1f}") for each in description["memory"]]
+    console.print_table("\nMemory for its weights", ("format", "MiB"), rows)

@@ -40,11 +40,11 @@ def steer(
 
         mistudio steer --sae ./sae --features ./features --model smollm2 --feature 7:clamp=0 --feature 9=2 "Today"
     """
+    edits = tuple(_edit(text) for text in feature)
     from mistudio.features.pages import Features
     from mistudio.sae.native_file import load_sae
     from mistudio.steering.steer import steer as run
 
-    edits = tuple(_edit(text) for text in feature)
     with console.working() as progress:
         loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
         limit = inputs.token_filter(loaded.metadata)
@@ -66,12 +66,16 @@ def steer(
         return
     for number, prompt in enumerate(prompts):
         console.print_table(
-            prompt,
-            ("", "text"),
+            f"\n{prompt}" if number else prompt,
+            ("", "goes on"),
             [("as it is", result.baseline(number).text), ("steered", result.steered(number).text)],
         )
     console.remark(
-        "; ".join(f"latent {edit.latent}: {edit.mode} {edit.strength:g} × {units[edit.latent]:.3g}" for edit in edits)
+        "; ".join(
+            f"Latent {edit.latent} {'plus' if edit.mode == 'add' else 'held at'} {edit.strength:g} × "
+            f"{units[edit.latent]:.3g}, its largest activation"
+            for edit in edits
+        )
     )
 
 

@@ -9,7 +9,7 @@ import typer
 from mistudio.activations.config import TraceConfig
 from mistudio.artifacts.kinds import Kind
 from mistudio.cli import console, inputs
-from mistudio.cli.options import Out, configured
+from mistudio.cli.options import AsJson, Out, configured
 from mistudio.language_models.config import ModelConfig
 
 
@@ -25,6 +25,7 @@ def trace(
     ] = ["resid_post"],  # noqa: B006 — Typer copies it
     shard: Annotated[str, typer.Option("--shard", help="Record part i of n only, as i/n, counting from 0.")] = "0/1",
     out: Out = None,
+    as_json: AsJson = False,
     *,
     config: Any,
 ) -> None:
@@ -49,5 +50,21 @@ def trace(
         )
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         artifact = run(lm, tokens, settings, path, progress=progress)
-    console.print_facts(f"Activations {artifact.path}", inputs.plain(artifact.manifest.metrics))
+    metrics = artifact.manifest.metrics
+    if as_json:
+        console.print_json({"path": str(artifact.path), **metrics})
+        return
+    console.print_facts(f"Activations {artifact.path}", inputs.plain(metrics))
+    console.print_table(
+        "",
+        ("hook point", "width", "dtype", "tokens kept", "special left out", "massive left out", "largest norm kept"),
+        [
+            (
+                hook,
+                *(each[key] for key in ("d", "dtype", "tokens", "excluded_special", "excluded_massive")),
+                each["filter"]["max_norm"],
+            )
+            for hook, each in metrics["hooks"].items()
+        ],
+    )
     console.remark(f"Next: mistudio train --activations {artifact.path}")

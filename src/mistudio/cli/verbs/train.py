@@ -45,6 +45,7 @@ def train(
 
         mistudio train --model smollm2 --corpus letters --layer 15 --tokens 10000000
     """
+    _check_choice(activations, model, corpus, layer)
     from mistudio.training.train import train as run
 
     with console.working() as progress:
@@ -56,8 +57,31 @@ def train(
     if as_json:
         console.print_json({"path": str(artifact.path), **metrics})
         return
-    console.print_facts(f"SAE {artifact.path}", inputs.plain(metrics))
-    console.remark(f"Next: mistudio eval {artifact.path} --model MODEL --corpus CORPUS")
+    console.print_facts(
+        f"SAE {artifact.path}",
+        {
+            "hook point": source.hook,
+            "latents": config.sae.width(source.d_in),
+            "active per token": metrics["l0"],
+            "tokens": metrics["tokens"],
+            "tokens per second": metrics["tokens_per_second"],
+            "highest learning rate": metrics["learning_rate"],
+            "FVU of the last batch": metrics["fvu"],
+            "dead latents": f"{metrics['dead_share']:.1%}",
+            "left out": metrics["token_filter"]["rule"].removeprefix("excluded: "),
+        },
+    )
+    console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
+
+
+def _check_choice(activations: list[str] | None, model: str | None, corpus: str | None, layer: int | None) -> None:
+    if activations and (model or corpus):
+        raise BadInput("Both a recording and a model are given.", remedy="Give --activations alone.")
+    if not activations and (model is None or corpus is None or layer is None):
+        raise BadInput(
+            "There is nothing to train on.",
+            remedy="Give --activations DIR, or --model, --corpus and --layer together.",
+        )
 
 
 def _source(
@@ -72,15 +96,10 @@ def _source(
     from mistudio.activations.stream import ModelSource, RecordedSource
 
     if activations:
-        if model or corpus:
-            raise BadInput("Both a recording and a model are given.", remedy="Give --activations alone.")
         name = f"{hook}.{layer}" if layer is not None else None
         return RecordedSource([store.find(Kind.ACTIVATIONS, each) for each in activations], hook=name)
-    if model is None or corpus is None or layer is None:
-        raise BadInput(
-            "There is nothing to train on.",
-            remedy="Give --activations DIR, or --model, --corpus and --layer together.",
-        )
+    assert model is not None
+    assert corpus is not None
     tokens = inputs.tokens_for(store, corpus, model, progress)
     lm = inputs.load_model(store, ModelConfig(source=model), progress)
     return ModelSource(lm, tokens, f"{hook}.{layer}")
