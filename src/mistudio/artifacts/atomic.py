@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from mistudio.errors import ArtifactExists, DiskFull
+from mistudio.errors import ArtifactExists, BadInput, DiskFull
 
 
 def partial_of(final: Path) -> Path:
@@ -30,15 +30,17 @@ def disk_full_is_said(where: Path) -> Iterator[None]:
     """Turn the operating system's "no space left" into a sentence.
 
     Raises:
-        DiskFull: a write found no space.
+        DiskFull: a write found no space, or met the limit that a file may grow to.
     """
     try:
         yield
     except (OSError, SafetensorError) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and "No space left" not in str(error):
-            raise
-        raise DiskFull(f"The disk that holds {where} is full.") from error
+        number, text = getattr(error, "errno", None), str(error)
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text:
+            raise DiskFull(f"The disk that holds {where} is full.") from error
+        if number == errno.EFBIG or "File too large" in text:
+            raise DiskFull(f"A file of {where} grew larger than its disk or this process's limits allow.") from error
+        raise
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def new_directory(final: Path | str, *, resumable: bool = False) -> Iterator[Pat
 
     Raises:
         ArtifactExists: `final` is there already.
+        BadInput: no directory can be made there.
         DiskFull: the disk had no room.
     """
     final = Path(final).expanduser().absolute()
@@ -61,9 +64,11 @@ def new_directory(final: Path | str, *, resumable: bool = False) -> Iterator[Pat
         with disk_full_is_said(final):
             if partial.exists() and not resumable:
                 shutil.rmtree(partial)
-            partial.mkdir(parents=True, exist_ok=True)
+            _make(partial)
             yield partial
             _sync(partial)
+            if final.exists():
+                raise ArtifactExists(f"{final} was made by another process in the meantime.")
             os.replace(partial, final)
     except BaseException:
         if not resumable:
@@ -93,6 +98,16 @@ def write_json(final: Path, content: Mapping[str, Any]) -> None:
     """Write `content` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
     with new_file(final) as partial:
         partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (PermissionError, NotADirectoryError, FileExistsError, FileNotFoundError) as error:
+        raise BadInput(
+            f"No directory can be made in {directory.parent}: {error.strerror}.",
+            remedy="Choose another place with --out, or another store with --home.",
+        ) from error
 
 
 def _sync(directory: Path) -> None:

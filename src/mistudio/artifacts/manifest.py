@@ -124,22 +124,31 @@ def open_artifact(directory: Path | str, kind: Kind | None = None, *, deep: bool
     if not path.is_file():
         raise NotFound(f"{directory} is not a miStudio artifact: it has no {MANIFEST}.")
     try:
-        manifest = Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        _check_version(directory, content)
+        manifest = Manifest.model_validate(content)
     except (ValidationError, ValueError) as error:
-        raise ArtifactBroken(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
-    if manifest.format_version > FORMAT_VERSION:
-        raise FormatUnsupported(
-            f"{directory} has format {manifest.format_version}; this version reads up to {FORMAT_VERSION}.",
-            remedy="Upgrade with `pip install --upgrade mistudio`.",
-        )
+        raise ArtifactBroken(f"{path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.") from error
     if kind is not None and manifest.kind is not kind:
         raise FormatUnsupported(
             f"{directory} is of kind {manifest.kind.value}, and {kind.value} is wanted.",
             remedy=f"Give a directory of kind {kind.value}.",
         )
     for name, file in manifest.files.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ArtifactBroken(f"{path} names a file outside its directory: {name}.")
         _check(directory / name, file, deep=deep)
     return Artifact(path=directory, manifest=manifest)
+
+
+def _check_version(directory: Path, content: Any) -> None:
+    # Before all else: a later version may know kinds and fields that this one does not.
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > FORMAT_VERSION:
+        raise FormatUnsupported(
+            f"{directory} has format {found}; this version reads up to {FORMAT_VERSION}.",
+            remedy="Upgrade with `pip install --upgrade mistudio`.",
+        )
 
 
 def _check(path: Path, file: File, *, deep: bool) -> None:
