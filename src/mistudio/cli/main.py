@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -80,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what stands after the program's name; the process's own where not given.
     """
+    # Threads that wait shall sleep: spinning halves the speed as soon as another program wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251  for OpenMP, which reads it when torch loads
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
