@@ -19,6 +19,7 @@ if __name__ == "__main__":
 
 from docs.command_line import Command, Parameter, commands  # noqa: E402
 from mistudio import errors  # noqa: E402
+from mistudio.bench.page import benchmarks_page, with_benchmarks  # noqa: E402
 from mistudio.config import Config  # noqa: E402
 
 NOTE = "<!-- Written by docs/generate.py from the code: change the code, then run `make docs`. -->\n"
@@ -176,7 +177,22 @@ WRITERS: dict[str, Callable[[], Iterator[str]]] = {
     "metrics": _metrics,
 }
 
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def measured() -> dict[Path, str]:
+    """The texts that quote measurements, as they must read."""
+    readme = ROOT / "README.md"
+    return {
+        DOCS / "benchmarks.md": benchmarks_page(RESULTS),
+        readme: with_benchmarks(readme.read_text(encoding="utf-8"), RESULTS),
+    }
+
+
 if __name__ == "__main__":
+    for path, text in measured().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
     for name in WRITERS:
         path = DOCS / "reference" / f"{name}.md"
         path.write_text(page(name), encoding="utf-8")

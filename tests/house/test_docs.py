@@ -10,7 +10,7 @@ import re
 import pytest
 
 from docs.command_line import commands
-from docs.generate import WRITERS, page
+from docs.generate import WRITERS, measured, page
 from mistudio import errors
 from mistudio.config import Config
 from mistudio.errors import MistudioError
@@ -37,6 +37,11 @@ def _links():
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_generated_page_is_current(name):
     assert (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8") == page(name), "run `make docs`"
+
+
+def test_every_published_measurement_is_the_one_on_record():
+    for path, text in measured().items():
+        assert path.read_text(encoding="utf-8") == text, f"{relative(path)}: run `make docs`"
 
 
 def test_every_command_is_in_the_reference():

@@ -36,7 +36,7 @@ def folder_with_a_model_and_its_sae(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_readmes_example_is_five_lines(example: str) -> None:
-    assert len(example.splitlines()) == 5
+    assert len([line for line in example.splitlines() if line]) == 5
 
 
 @pytest.mark.usefixtures("folder_with_a_model_and_its_sae")

@@ -58,9 +58,9 @@ class DemoConfig(Config):
 
     layer: int = Field(default=15, ge=0)
     """Layer whose output is opened."""
-    recorded_tokens: int = Field(default=1_060_000, gt=0)
-    """Tokens to run through the model; a little more than are kept."""
-    passes: int = Field(default=2, gt=0)
+    recorded_tokens: int = Field(default=530_000, gt=0)
+    """Tokens to run through the model. Passes over a recording cost a fraction of recording more."""
+    passes: int = Field(default=4, gt=0)
     """Times that training goes over the recording."""
     k: int = Field(default=32, gt=0)
     """Active latents per token."""
@@ -93,7 +93,7 @@ class Road(NamedTuple):
     """Stages taken from an earlier run."""
 
 
-class _Stages:
+class Stages:
     """Runs a stage, or takes what an earlier run left, and keeps the time that it took."""
 
     def __init__(self, folder: Path, progress: Progress) -> None:
@@ -122,8 +122,21 @@ class _Stages:
 
 def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
     """Walk the road; each stage raises what its library function raises."""
-    stages = _Stages(store.home / "demo", progress)
+    stages = Stages(store.home / "demo", progress)
     lm, tokens = model_and_text(store, progress, stages)
+    return walk_from(store, config, lm, tokens, progress, stages)
+
+
+def walk_from(
+    store: LocalStore,
+    config: DemoConfig,
+    lm: LanguageModel,
+    tokens: Tokens,
+    progress: Progress,
+    stages: Stages | None = None,
+) -> Road:
+    """Walk the road from a loaded model and tokenized text on."""
+    stages = stages or Stages(store.home / "demo", progress)
     hook = f"resid_post.{config.layer}"
     recording = stages.artifact(
         "record activations",
@@ -149,18 +162,16 @@ def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
         lambda path: find(sae, source, tokens, lm, path, FindConfig(), sae_artifact=sae_artifact, progress=progress),
     )
     features = Features.open(found.path)
-    showcase = stages.timed("steer", lambda: steer_with_the_best(lm, sae, features, progress))
+    showcase = stages.timed("steer", lambda: steer_with_the_best(lm, sae, features, tokens, progress))
     return Road(
         config, store, lm, tokens, recording, sae_artifact, sae, evaluation, features, showcase,
         stages.seconds, frozenset(stages.reused),
     )  # fmt: skip
 
 
-def model_and_text(
-    store: LocalStore, progress: Progress, stages: _Stages | None = None
-) -> tuple[LanguageModel, Tokens]:
+def model_and_text(store: LocalStore, progress: Progress, stages: Stages | None = None) -> tuple[LanguageModel, Tokens]:
     """The demo's model and tokens, fetched and made where they are not there yet."""
-    stages = stages or _Stages(store.home / "demo", progress)
+    stages = stages or Stages(store.home / "demo", progress)
     downloads = store.home / "downloads"
     gguf = next(fetch(MODEL, downloads, progress).glob("*.gguf"))
     texts = fetch(TEXT, downloads, progress)
@@ -184,7 +195,7 @@ def model_and_text(
 
 def _evaluation(
     store: LocalStore,
-    stages: _Stages,
+    stages: Stages,
     config: DemoConfig,
     lm: LanguageModel,
     tokens: Tokens,

@@ -1,7 +1,9 @@
 """Choose a latent that steers well, and steer with it.
 
-1. Take latents that are specific and found in many documents (`Features.interesting`).
-2. Let each write a short text at its maximum activation, all in one batch with the baseline.
+1. Of the latents that are specific and found in many documents (`Features.interesting`), take those whose top tokens
+   are words that are rare in the text: a reader sees at once whether a text is about them.
+2. Let each write a short text, all in one batch with the baseline, pushed by two fifths of the residual stream's median
+   norm: latents differ in their maxima, and what bends a text is the push relative to the stream.
 3. Read the texts without steering, and keep the latent whose own activation rose most above the baseline's, relative to
    its maximum: the model itself then sees the concept in what was written.
 4. Write longer texts with it at several strengths.
@@ -11,9 +13,13 @@ Knows no judge: a fluent text about something else can win, which is why the rep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from mistudio.activations.outliers import TokenFilter
+from mistudio.corpora.tokens import Tokens
 from mistudio.features.pages import Features
 from mistudio.language_models.loading import LanguageModel
 from mistudio.progress import Progress
@@ -23,9 +29,11 @@ from mistudio.steering.config import Edit, GenerateConfig, SteeringSpec
 from mistudio.steering.steer import steer
 
 PROMPTS = ("My fellow citizens, the most important question before us is", "Last summer my family and I")
-STRENGTHS = (0.5, 1.0, 1.5)
-_CANDIDATES = 12
-_AUDITION = GenerateConfig(max_new_tokens=24)
+PUSHES = (0.2, 0.4, 0.6)
+"""Lengths of the edit, as shares of the median norm at the hook point."""
+_CONSIDERED, _CANDIDATES = 400, 24
+_RARE = 5e-4
+_AUDITION = GenerateConfig(max_new_tokens=20)
 _SHOW = GenerateConfig(max_new_tokens=48)
 
 
@@ -38,26 +46,46 @@ class Showcase(NamedTuple):
     comparison: Comparison
 
 
-def steer_with_the_best(lm: LanguageModel, sae: SparseAutoencoder, features: Features, progress: Progress) -> Showcase:
+def steer_with_the_best(
+    lm: LanguageModel, sae: SparseAutoencoder, features: Features, tokens: Tokens, progress: Progress
+) -> Showcase:
     """Audition latents, and steer with the one that shows most in what it writes."""
-    candidates = features.interesting(_CANDIDATES)
-    limit = TokenFilter.from_description(sae.metadata["token_filter"]).max_norm
+    candidates = about_rare_words(features, tokens)
+    limit = TokenFilter.from_description(sae.metadata["token_filter"])
     units = {latent: features.latent(latent).statistics.max for latent in candidates}
 
-    def run(
-        latents: list[int], strengths: tuple[float, ...], prompts: tuple[str, ...], how: GenerateConfig
-    ) -> Comparison:
+    def run(latents: list[int], pushes: Sequence[float], prompts: Sequence[str], how: GenerateConfig) -> Comparison:
         specs = [
-            SteeringSpec(hook=sae.hook, edits=(Edit(latent=latent, strength=strength),))
+            SteeringSpec(hook=sae.hook, edits=(Edit(latent=latent, strength=strength(latent, push)),))
             for latent in latents
-            for strength in strengths
+            for push in pushes
         ]
-        return steer(lm, sae, specs, prompts, how, max_activation=units, max_norm=limit, progress=progress)
+        return steer(lm, sae, specs, prompts, how, max_activation=units, max_norm=limit.max_norm, progress=progress)
 
-    audition = run(candidates, (1.0,), PROMPTS[:1], _AUDITION)
+    def strength(latent: int, push: float) -> float:
+        return round(push * (limit.median_norm or units[latent]) / units[latent], 1)
+
+    audition = run(candidates, PUSHES[1:2], PROMPTS[:1], _AUDITION)
     gains = {latent: _gain(audition, number, latent, units[latent]) for number, latent in enumerate(candidates)}
     best = max(gains, key=lambda latent: gains[latent])
-    return Showcase(best, gains[best], run([best], STRENGTHS, PROMPTS, _SHOW))
+    return Showcase(best, gains[best], run([best], PUSHES, PROMPTS, _SHOW))
+
+
+def about_rare_words(features: Features, tokens: Tokens) -> list[int]:
+    """Latents whose top tokens are mostly words, of four letters or more, rare in the text; the clearest first."""
+    share_V = np.bincount(tokens.flat, minlength=tokens.vocab_size) / len(tokens.flat)
+    considered = features.interesting(_CONSIDERED)
+
+    def clarity(latent: int) -> float:
+        found = features.statistics.of(latent)
+        words = [features.pieces([token])[0].strip() for token in found.top_tokens]
+        return sum(
+            share
+            for token, word, share in zip(found.top_tokens, words, found.top_token_shares, strict=True)
+            if share_V[token] < _RARE and len(word) >= 4 and word.isalpha()
+        )
+
+    return sorted(considered, key=clarity, reverse=True)[:_CANDIDATES]
 
 
 def _gain(audition: Comparison, spec: int, latent: int, unit: float) -> float:
