@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import SafetensorError
 
@@ -138,6 +139,16 @@ def test_a_full_disk_or_quota_is_said_in_a_sentence(tmp_path: Path, number: int)
 def test_a_full_disk_that_safetensors_met_is_said_in_a_sentence(tmp_path: Path):
     with pytest.raises(DiskFull), disk_full_is_said(tmp_path):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+@needs_full_disk
+def test_a_full_disk_that_numpy_met_is_said_in_a_sentence(tmp_path: Path):
+    with (
+        pytest.raises(DiskFull),
+        disk_full_is_said(tmp_path),
+        FULL_DISK.open("wb", buffering=0) as file,
+    ):
+        np.zeros(100_000).tofile(file)
 
 
 def test_other_failures_of_the_system_keep_their_traceback(tmp_path: Path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from typing import Any
 from safetensors import SafetensorError
 
 from mistudio.errors import ArtifactExists, BadInput, DiskFull
+
+# All that NumPy says when a disk is full.
+_NUMPY_WROTE_LESS = re.compile(r"^\d+ requested and \d+ written$")
 
 
 def partial_of(final: Path) -> Path:
@@ -36,7 +40,7 @@ def disk_full_is_said(where: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         number, text = getattr(error, "errno", None), str(error)
-        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text:
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or _NUMPY_WROTE_LESS.search(text):
             raise DiskFull(f"The disk that holds {where} is full.") from error
         if number == errno.EFBIG or "File too large" in text:
             raise DiskFull(f"A file of {where} grew larger than its disk or this process's limits allow.") from error

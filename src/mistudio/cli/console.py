@@ -152,7 +152,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     table = Table(header_style="bold cyan", box=None)
     for index, column in enumerate(columns):
         numeric = bool(content) and all(_looks_numeric(row[index]) for row in content)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in content:
         table.add_row(*map(Text, row))
     say(title, "bold")

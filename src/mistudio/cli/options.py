@@ -11,7 +11,7 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +19,8 @@ from pydantic.fields import FieldInfo
 
 from mistudio.config import Config
 from mistudio.errors import BadInput
+
+_Kind = TypeVar("_Kind", bound=Config)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Directory to write; a new one in the store if not given.")]
@@ -112,9 +114,19 @@ def _build(kind: type[Config], given: dict[_Field, Any], **filled_in: Any) -> Co
         for name in field.path[:-1]:
             place = place.setdefault(name, {})
         place[field.name] = tuple(value) if isinstance(value, list) else value
+    return validated(kind, content | filled_in)
+
+
+def validated(kind: type[_Kind], content: dict[str, Any]) -> _Kind:
+    """The configuration of that content.
+
+    Raises:
+        BadInput: a value cannot be; the message names its option.
+    """
     try:
-        return kind.model_validate(content | filled_in)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][-1]).replace("_", "-") if first["loc"] else ""
-        raise BadInput(f"--{option}: {first['msg']}." if option else f"{first['msg']}.") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"--{option}: {message}." if option else f"{message[0].upper()}{message[1:]}.") from error

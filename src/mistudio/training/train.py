@@ -25,7 +25,7 @@ from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import new_directory, write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
-from mistudio.errors import ConfigConflict, Diverged, Interrupted
+from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
 from mistudio.sae.native_file import save_sae
@@ -59,6 +59,7 @@ def train(
 
     Raises:
         ArtifactExists: `out` is there already.
+        BadInput: more latents shall be active than there are.
         ConfigConflict: an interrupted run is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: the loss became infinite or undefined.
@@ -66,6 +67,12 @@ def train(
         Interrupted: `progress` asked to stop; a checkpoint was saved.
     """
     progress = progress or Silent()
+    width = config.sae.width(source.d_in)
+    if config.sae.k > width:
+        raise BadInput(
+            f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
+            remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
+        )
     with new_directory(Path(out), resumable=True) as folder:
         stream = ShuffledStream(
             source,

@@ -8,7 +8,7 @@ import typer
 
 from mistudio.artifacts.kinds import Kind
 from mistudio.cli import console, inputs
-from mistudio.cli.options import AsJson, configured
+from mistudio.cli.options import AsJson, configured, validated
 from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
 from mistudio.steering.config import Edit, GenerateConfig, SteeringSpec
@@ -54,7 +54,7 @@ def steer(
         result = run(
             lm,
             loaded,
-            SteeringSpec(hook=loaded.hook, edits=edits),
+            validated(SteeringSpec, {"hook": loaded.hook, "edits": edits}),
             prompts,
             config,
             max_activation=units,

@@ -45,9 +45,8 @@ def trace(
     settings = config(hooks=hooks, shard=inputs.shard(shard))
     with console.working() as progress:
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
-        path = inputs.place(
-            context.obj, Kind.ACTIVATIONS, out, model, corpus, *hooks, *([shard] if shard != "0/1" else [])
-        )
+        part = () if shard == "0/1" else (shard.replace("/", "-of-"),)
+        path = inputs.place(context.obj, Kind.ACTIVATIONS, out, model, corpus, *hooks, *part)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         artifact = run(lm, tokens, settings, path, progress=progress)
     metrics = artifact.manifest.metrics
