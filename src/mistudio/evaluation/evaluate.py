@@ -18,9 +18,10 @@ from typing import Any
 
 import torch
 
+from mistudio.activations.calibration import check_fit
 from mistudio.activations.outliers import TokenFilter
 from mistudio.corpora.tokens import Tokens
-from mistudio.errors import ArtifactBroken, BadInput, EmptyCorpus, ShapeError
+from mistudio.errors import ArtifactBroken, EmptyCorpus, ShapeError
 from mistudio.evaluation.config import EvaluateConfig
 from mistudio.evaluation.metrics import DENSITY_EDGES_LOG10, LatentUse, Reconstruction, density_counts
 from mistudio.evaluation.result import DensityHistogram, Evaluation, Exclusion
@@ -53,7 +54,7 @@ def evaluate(
     Raises:
         ShapeError: the SAE does not fit the model's hook point.
         HookMissing: the model has no such hook point.
-        BadInput: the tokens are not of this model's vocabulary.
+        BadInput: the tokens are not of this model's vocabulary, or lie in contexts that are too long for it.
         EmptyCorpus: the split holds no context, or no token is kept.
         Interrupted: `progress` asked to stop; nothing is kept.
     """
@@ -143,11 +144,7 @@ def _check_fit(sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens) -> Hoo
     width = width_of(lm, point)
     if width != sae.d_in:
         raise ShapeError(f"The SAE reads {sae.d_in} dimensions, and {point} of {lm.name} has {width}.")
-    if tokens.vocab_size > lm.vocab_size:
-        raise BadInput(
-            f"The tokens were made with a vocabulary of {tokens.vocab_size:,}, and {lm.name} knows {lm.vocab_size:,}.",
-            remedy="Tokenize the corpus with `mistudio corpus tokenize --model` for the model that is evaluated.",
-        )
+    check_fit(lm, tokens)
     return point
 
 
