@@ -58,7 +58,7 @@ class DemoConfig(Config):
 
     layer: int = Field(default=15, ge=0)
     """Layer whose output is opened."""
-    recorded_tokens: int = Field(default=530_000, gt=0)
+    recorded_tokens: int = Field(default=700_000, gt=0)
     """Tokens to run through the model. Passes over a recording cost a fraction of recording more."""
     passes: int = Field(default=4, gt=0)
     """Times that training goes over the recording."""
