@@ -24,7 +24,7 @@ setup: $(VENV)/.dev  ## install everything that development needs into .venv
 demo: $(VENV)/.runtime  ## the whole road on a small real model, ending in report.html
 	@$(BIN)/mistudio demo
 
-test: $(VENV)/.dev $(PEERS)/.installed  ## every test
+test: $(VENV)/.dev $(PEERS)/.installed $(VENV)/.chromium  ## every test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.dev  ## style, formatting, and who may import whom
@@ -65,6 +65,14 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled,dev]'
+	@touch $@
+
+# The tests of the report page drive a browser. Where it cannot be installed they are skipped, and say so.
+$(VENV)/.chromium: | $(VENV)/bin/python
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "Installing Chromium, for the tests of the report page."; \
+	  [ "$$(id -u)" = 0 ] && apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null 2>&1; } || \
+	  echo "Chromium could not be installed: on Debian and Ubuntu, apt install chromium." >&2
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.dev
