@@ -72,7 +72,7 @@ def test_a_stopped_recording_goes_on_and_ends_equal(lm, tokens, config, tmp_path
 def test_stopping_keeps_all_that_was_recorded(lm, tokens, config, tmp_path):
     with pytest.raises(Cancelled):
         trace(lm, tokens, config, tmp_path / "a", progress=StopsAfter(5))
-    state = json.loads((partial_of(tmp_path / "a") / "state.json").read_text())
+    state = json.loads((partial_of(tmp_path / "a") / ".work" / "state.json").read_text())
     assert state["contexts_done"] == 15
 
 
@@ -123,7 +123,7 @@ def test_a_recording_killed_in_the_middle_loses_at_most_the_open_files(lm, token
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     partial = partial_of(tmp_path / "a")
-    state = json.loads((partial / "state.json").read_text())
+    state = json.loads((partial / ".work" / "state.json").read_text())
     assert 0 < state["contexts_done"] <= 21
     assert len(list((partial / HOOK).glob("part-*"))) == state["parts_done"]
     trace(lm, tokens, config, tmp_path / "a")
@@ -163,7 +163,7 @@ def test_a_full_disk_is_said_keeps_finished_files_and_can_be_continued(lm, token
         trace(lm, tokens, config, tmp_path / "a")
     monkeypatch.undo()
     partial = partial_of(tmp_path / "a")
-    assert json.loads((partial / "state.json").read_text())["parts_done"] > 0
+    assert json.loads((partial / ".work" / "state.json").read_text())["parts_done"] > 0
     assert not list(partial.rglob("open.parquet"))
     monkeypatch.setattr("mistudio.activations.record.part_tokens", lambda *_: 100)
     trace(lm, tokens, config, tmp_path / "a")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mistudio.artifacts.atomic import WORK
 from mistudio.artifacts.digest import sha256_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import FORMAT_VERSION, MANIFEST, open_artifact, seal
@@ -42,11 +43,11 @@ def test_a_later_artifact_names_its_input_by_the_hash_of_its_manifest(corpus: Pa
 
 
 def test_files_of_the_run_are_left_out_of_the_seal(corpus: Path):
-    (corpus / "checkpoints" / "step-1").mkdir(parents=True)
-    (corpus / "checkpoints" / "step-1" / "state.bin").write_bytes(b"1")
-    manifest = seal(corpus, Kind.CORPUS, config={}, exclude=["checkpoints", "text.txt"])
+    (corpus / WORK / "step-1").mkdir(parents=True)
+    (corpus / WORK / "step-1" / "state.bin").write_bytes(b"1")
+    manifest = seal(corpus, Kind.CORPUS, config={})
 
-    assert set(manifest.files) == {"parts/numbers.bin"}
+    assert set(manifest.files) == {"parts/numbers.bin", "text.txt"}
 
 
 def test_a_missing_file_is_named(corpus: Path):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mistudio.activations.parquet import Recorded
-from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.atomic import WORK, partial_of
 from tests.cli.conftest import TRAIN, Walked
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -133,7 +133,7 @@ def test_a_killed_training_loses_a_checkpoint_interval_at_most_and_ends_the_same
     command = [program, "--home", walked.run.home, *command_of(walked, "train", out)]
     process = subprocess.Popen([str(each) for each in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not list((partial_of(out) / "checkpoints").glob("step-*")):
+    while not list((partial_of(out) / WORK / "checkpoints").glob("step-*")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -204,7 +204,7 @@ def test_the_manifest_names_inputs_options_and_what_was_left_out(
     assert manifest.config["find"]["batch_tokens"] == 4096
     assert manifest.metrics["tokens"] == source.n_tokens
     assert manifest.metrics["activations"] == features.statistics.count.sum()
-    assert not (features.artifact.path / "work").exists()
+    assert not (features.artifact.path / ".work").exists()
 
 
 def test_a_source_of_another_hook_point_is_refused(sae: SparseAutoencoder, tokens: Tokens, tmp_path: Path) -> None:

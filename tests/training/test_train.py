@@ -14,10 +14,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.atomic import WORK, partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import open_artifact
-from mistudio.errors import ArtifactBroken, ArtifactExists, Cancelled, ConfigConflict, DiskFull, Diverged, EmptyCorpus
+from mistudio.errors import (
+    ArtifactBroken,
+    ArtifactExists,
+    BadInput,
+    Cancelled,
+    ConfigConflict,
+    DiskFull,
+    Diverged,
+    EmptyCorpus,
+)
 from mistudio.progress import StopSwitch
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import firing_share, load_sae
@@ -83,7 +92,7 @@ def test_the_artifact_says_what_was_done(uninterrupted: Path, config: TrainConfi
     assert manifest.metrics["tokens"] == 40 * 256
     assert manifest.metrics["l0"] <= 3
     assert set(manifest.files) >= {"cfg.json", "sae_weights.safetensors", "sparsity.safetensors", LOG}
-    assert not (uninterrupted / "checkpoints").exists()
+    assert not (uninterrupted / WORK).exists()
 
 
 def test_decoder_rows_have_norm_one_and_the_saved_sae_takes_raw_activations(
@@ -146,7 +155,7 @@ def test_kill_9_loses_at_most_one_checkpoint_interval(source: PlantedSource, tmp
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", _KILLED, str(out), str(torch.get_num_threads())]
     process = subprocess.Popen(command, cwd=root)
-    checkpoints = partial_of(out) / "checkpoints"
+    checkpoints = partial_of(out) / WORK / "checkpoints"
     deadline = time.monotonic() + 120
     while not list(checkpoints.glob("step-*")) and not out.exists():
         assert process.poll() is None
@@ -179,7 +188,7 @@ def test_a_finished_sae_is_never_overwritten(uninterrupted: Path, source: Plante
 def test_a_broken_checkpoint_is_named(source: PlantedSource, config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         train(source, config, tmp_path / "sae", progress=StopAfter(12))
-    (path,) = partial_of(tmp_path / "sae").glob("checkpoints/step-*/state.safetensors")
+    (path,) = partial_of(tmp_path / "sae").glob(f"{WORK}/checkpoints/step-*/state.safetensors")
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ArtifactBroken, match="checkpoint .* cannot be read"):
         train(source, config, tmp_path / "sae")
@@ -209,10 +218,10 @@ def test_fewer_tokens_than_a_batch_are_refused(config: TrainConfig, tmp_path: Pa
         train(PlantedSource(n_tokens=100), config, tmp_path / "sae")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(source: PlantedSource, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_sample_that_is_not_finite_stops_the_run(source: PlantedSource, config: TrainConfig, tmp_path: Path) -> None:
     source.acts_BD[::7] = float("inf")
-    with pytest.raises(Diverged, match="finite"):
-        train(source, config.model_copy(update={"b_dec_start": "mean"}), tmp_path / "sae")
+    with pytest.raises(BadInput, match="infinite"):
+        train(source, config, tmp_path / "sae")
 
 
 def test_the_number_of_batches_does_not_depend_on_the_size_of_the_data(
@@ -221,3 +230,29 @@ def test_the_number_of_batches_does_not_depend_on_the_size_of_the_data(
     small = PlantedSource(n_tokens=700)
     manifest = train(small, config, tmp_path / "sae").manifest
     assert manifest.metrics["tokens"] == config.tokens
+
+
+def test_a_run_that_dies_while_it_finishes_goes_on_from_its_last_checkpoint(
+    uninterrupted: Path, source: PlantedSource, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "seal", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(source, config, tmp_path / "sae")
+    monkeypatch.undo()
+    count = StopAfter(1000)
+    train(source, config, tmp_path / "sae", progress=count)
+    assert 1000 - count.steps == 10  # of 40: the last checkpoint was at 30
+    assert_same_training(uninterrupted, tmp_path / "sae")
+
+
+def test_a_run_that_diverges_leaves_nothing_that_would_diverge_again(
+    source: PlantedSource, config: TrainConfig, tmp_path: Path
+) -> None:
+    source.acts_BD[4000] = float("inf")
+    with pytest.raises(Diverged):
+        train(source, config, tmp_path / "sae")
+    assert not partial_of(tmp_path / "sae").exists()
+    train(PlantedSource(), config.model_copy(update={"lr": 1e-4}), tmp_path / "sae")

@@ -27,7 +27,7 @@ from jaxtyping import Int64
 from mistudio.activations.calibration import calibrate_points
 from mistudio.activations.config import TraceConfig
 from mistudio.activations.parts import PartWriter
-from mistudio.activations.recording_state import STATE, RecordingState, Tally, clear, identity_of, resumed
+from mistudio.activations.recording_state import RecordingState, Tally, clear, identity_of, resumed
 from mistudio.activations.stream import flat_positions
 from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
@@ -82,9 +82,7 @@ def trace(
             config={**config.model_dump(mode="json"), "model": lm.identity()},
             inputs=[tokens.artifact.as_input()],
             metrics=_metrics(state, config, widths),
-            exclude=[STATE],
         )
-        (folder / STATE).unlink()
     return open_artifact(out, Kind.ACTIVATIONS)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from mistudio.activations.config import TraceConfig
 from mistudio.activations.outliers import TokenFilter
 from mistudio.activations.parts import part_name
-from mistudio.artifacts.atomic import write_json
+from mistudio.artifacts.atomic import WORK, write_json
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ConfigConflict
 from mistudio.language_models.loading import LanguageModel
 
-STATE = "state.json"
+STATE = f"{WORK}/state.json"
 
 
 @dataclass
@@ -49,6 +49,7 @@ class RecordingState:
             "filters": {hook: one.describe() for hook, one in self.filters.items()},
             "tallies": {hook: vars(one) for hook, one in self.tallies.items()},
         }
+        (folder / WORK).mkdir(exist_ok=True)
         write_json(folder / STATE, content)
 
     @classmethod

@@ -24,6 +24,11 @@ from mistudio.errors import ArtifactExists, BadInput, DiskFull
 _NUMPY_WROTE_LESS = re.compile(r"^\d+ requested and \d+ written$")
 
 
+WORK = ".work"
+"""Folder in an unfinished directory for what only its making needs: checkpoints, runs, states. It is removed after the
+directory has got its name, so that a process killed while it finishes loses nothing."""
+
+
 def partial_of(final: Path) -> Path:
     """The hidden sibling in which `final` is being made."""
     return final.with_name(f".{final.name}.partial")
@@ -74,6 +79,7 @@ def new_directory(final: Path | str, *, resumable: bool = False) -> Iterator[Pat
             if final.exists():
                 raise ArtifactExists(f"{final} was made by another process in the meantime.")
             os.replace(partial, final)
+            shutil.rmtree(final / WORK, ignore_errors=True)
     except BaseException:
         if not resumable:
             shutil.rmtree(partial, ignore_errors=True)

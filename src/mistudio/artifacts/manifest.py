@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mistudio.artifacts.atomic import write_json
+from mistudio.artifacts.atomic import WORK, write_json
 from mistudio.artifacts.digest import sha256_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.config import Config
@@ -78,18 +78,12 @@ def seal(
     config: Mapping[str, Any],
     inputs: Iterable[Input] = (),
     metrics: Mapping[str, Any] | None = None,
-    exclude: Iterable[str] = (),
 ) -> Manifest:
-    """Write the manifest of a directory whose files are all in place.
-
-    Args:
-        exclude: files and folders (relative) that belong to the run and not to the artifact, e.g. checkpoints.
-    """
-    excluded = {MANIFEST, *exclude}
+    """Write the manifest of a directory whose files are all in place; its work folder is no part of it."""
     files = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if path.is_file() and name not in excluded and name.split("/")[0] not in excluded:
+        if path.is_file() and name != MANIFEST and not name.startswith(f"{WORK}/"):
             files[name] = File(bytes=path.stat().st_size, sha256=sha256_of(path))
     manifest = Manifest(
         kind=kind,

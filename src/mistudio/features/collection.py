@@ -11,7 +11,6 @@ Knows neither SAE nor text. Memory is bounded by `shard_activations` and one blo
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,11 +177,6 @@ class Collection:
         for path in self._directory.glob("totals-*.npz"):
             if path.name != totals:
                 path.unlink()
-
-    def discard(self) -> None:
-        """Remove the runs, the state first, so that no later pass takes up half of them."""
-        (self._directory / _STATE).unlink()
-        shutil.rmtree(self._directory)
 
     def runs(self) -> Iterator[Run]:
         """The runs written so far."""

@@ -29,7 +29,7 @@ import torch
 
 from mistudio.activations.block import ActivationBlock
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import new_directory
+from mistudio.artifacts.atomic import WORK, new_directory
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, Input, open_artifact, seal
 from mistudio.corpora.tokens import Tokens
@@ -45,8 +45,6 @@ from mistudio.language_models.unembedding import unembedding
 from mistudio.progress import Progress, Silent
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 
-_WORK = "work"
-"""Folder of the runs; gone when the artifact is whole."""
 _ENDLESS = 1 << 62
 
 
@@ -91,7 +89,7 @@ def find(
             "config": config.model_dump(mode="json"),
         }
         layout = KeyLayout.of(sae.d_sae, len(tokens.flat))
-        collection = Collection(partial / _WORK, identity, layout, sae.d_sae, config.shard_activations)
+        collection = Collection(partial / WORK, identity, layout, sae.d_sae, config.shard_activations)
         try:
             _collect(sae, source, tokens, collection, config, progress)
             numbers = _index(partial, collection, tokens, config, progress)
@@ -101,7 +99,6 @@ def find(
         except (BadInput, EmptyCorpus, ArtifactBroken):
             shutil.rmtree(partial)  # another try would end in the same way
             raise
-        collection.discard()
         seal(
             partial,
             Kind.FEATURES,

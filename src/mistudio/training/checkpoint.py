@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mistudio.activations.shuffle_buffer import ShuffledStream
-from mistudio.artifacts.atomic import new_directory, write_json
+from mistudio.artifacts.atomic import WORK, new_directory, write_json
 from mistudio.errors import ArtifactBroken
 
-FOLDER = "checkpoints"
+FOLDER = f"{WORK}/checkpoints"
 
 
 def save_checkpoint(

@@ -7,6 +7,7 @@ B tokens, D d_in, F d_sae.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -86,7 +87,7 @@ class TrainingRun:
             report: also compute the batch's numbers, which waits for the device.
 
         Raises:
-            Diverged: the loss is no longer finite (looked at when `report` is set).
+            Diverged: the gradient is no longer finite; the weights are left as they were.
         """
         config = self.config
         x_BD = acts_BD.to(self._device, torch.float32) * self.scale
@@ -94,6 +95,8 @@ class TrainingRun:
         if dead_F is not None and not bool(dead_F.any()):
             dead_F = None
         loss = self._step(x_BD, dead_F)
+        if not math.isfinite(loss.gradient_norm):
+            raise Diverged(f"The gradient is no longer finite after {self.steps_done:,} steps.")
         lr = self._lr * lr_factor(self.steps_done, config.steps, config.warmup_steps, config.decay_share)
         clip = config.gradient_clip
         clipped = min(1.0, clip / loss.gradient_norm) if clip and loss.gradient_norm > 0 else 1.0
@@ -112,7 +115,7 @@ class TrainingRun:
 
     def _report(self, x_BD: Tensor, loss: StepLoss, lr: float) -> Report:
         variance = float((x_BD - x_BD.mean(0)).pow(2).sum())
-        numbers = Report(
+        return Report(
             step=self.steps_done,
             tokens=self.tokens_done,
             loss=float(loss.reconstruction),
@@ -123,9 +126,6 @@ class TrainingRun:
             lr=lr,
             gradient_norm=loss.gradient_norm,
         )
-        if not torch.isfinite(loss.reconstruction):
-            raise Diverged(f"The loss is no longer finite after {self.steps_done:,} steps at learning rate {lr:.1e}.")
-        return numbers
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that decides the next step: tensors by name, and plain facts."""

@@ -5,13 +5,14 @@ B tokens, D d_in.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import EmptyCorpus
+from mistudio.errors import BadInput, EmptyCorpus
 
 
 class StartingPoint(NamedTuple):
@@ -27,11 +28,14 @@ def starting_point(sample_BD: Float[Tensor, "B D"], kind: Literal["geometric_med
     """Scale and centre of a sample.
 
     Raises:
-        EmptyCorpus: the sample holds nothing but zeros.
+        BadInput: the sample is not finite.
+        EmptyCorpus: it holds nothing but zeros.
     """
     sample_BD = sample_BD.float()
     mean_norm = float(sample_BD.norm(dim=1).mean())
-    if not mean_norm > 0:
+    if not math.isfinite(mean_norm):
+        raise BadInput("Some activations are infinite or undefined.", remedy="Record them with --dtype float32.")
+    if mean_norm == 0:
         raise EmptyCorpus("All sampled activations are zero.", remedy="Choose another hook point.")
     scale = sample_BD.shape[1] ** 0.5 / mean_norm
     scaled_BD = sample_BD * scale

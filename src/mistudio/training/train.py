@@ -2,7 +2,7 @@
 
 1. Sample activations for the scale and the decoder bias.
 2. Shuffle, step, write a line of training.jsonl every few steps, save a checkpoint every few hundred.
-3. Fold the scale into the weights, write the SAE's files, drop the checkpoints, seal.
+3. Fold the scale into the weights, write the SAE's files, seal.
 
 Work lies in a hidden sibling of `out` until it is finished. Interrupted or killed, the same call goes on from the last
 checkpoint; with another configuration or other data it refuses.
@@ -22,7 +22,7 @@ import torch
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import new_directory, write_json
+from mistudio.artifacts.atomic import WORK, new_directory, write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
@@ -30,13 +30,13 @@ from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
 from mistudio.sae.native_file import save_sae
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.training.checkpoint import FOLDER, latest_checkpoint, load_checkpoint, save_checkpoint
+from mistudio.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from mistudio.training.config import TrainConfig
 from mistudio.training.run import Report, TrainingRun
 from mistudio.training.starting_point import StartingPoint, starting_point
 
 LOG = "training.jsonl"
-_RUN = "run.json"
+_RUN = f"{WORK}/run.json"
 _SAMPLE_TOKENS = 20_000
 
 
@@ -87,7 +87,11 @@ def train(
         run, seconds = _start_or_resume(
             folder, source, config, stream, torch.device(device) if device else best_device()
         )
-        report, seconds = _loop(run, stream, folder, progress, seconds)
+        try:
+            report, seconds = _loop(run, stream, folder, progress, seconds)
+        except Diverged:
+            shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
+            raise
         _finish(run, source, report, seconds, folder)
     return open_artifact(Path(out), Kind.SAE)
 
@@ -97,6 +101,7 @@ def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
     wanted = json.loads(json.dumps({"config": config.model_dump(mode="json"), "source": source.identity}))
     path = folder / _RUN
     if not path.exists():
+        path.parent.mkdir(exist_ok=True)
         write_json(path, wanted)
         return
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -185,7 +190,6 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
         metadata=_provenance(run, source),
     )
     save_sae(sae, folder, firing_share_F=run.firing.firing_share_F())
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
     seal(
         folder,
         Kind.SAE,
