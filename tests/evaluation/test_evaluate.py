@@ -160,7 +160,7 @@ def test_an_sae_of_another_width_or_layer_is_refused(lm, tokens):
 
 
 def test_tokens_of_a_larger_vocabulary_are_refused(lm, tokens):
-    with pytest.raises(BadInput, match="320"):
+    with pytest.raises(BadInput, match="319"):
         evaluate(random_sae(), tiny_language_model(vocab_size=300), tokens)
 
 
@@ -174,3 +174,11 @@ def test_an_evaluation_can_be_stopped(lm, tokens):
     switch.cancel()
     with pytest.raises(Interrupted):
         evaluate(random_sae(), lm, tokens, progress=switch)
+
+
+def test_where_nothing_says_what_was_left_out_massive_tokens_are_and_the_result_says_so(lm, tokens):
+    rule = evaluate(random_sae(), lm, tokens).excluded.rule
+
+    assert rule["multiple"] == 10.0
+    assert rule["special_ids"] == sorted(tokens.special_ids)
+    assert "10 × the median norm" in rule["rule"]

@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from mistudio.activations.calibration import check_fit
+from mistudio.activations.calibration import calibrate_points, check_fit
+from mistudio.activations.config import Split
 from mistudio.activations.outliers import TokenFilter
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ArtifactBroken, EmptyCorpus, ShapeError
@@ -32,6 +33,9 @@ from mistudio.language_models.loading import LanguageModel
 from mistudio.language_models.partial_forward import run_until
 from mistudio.progress import Progress, Silent
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+
+_OUTLIER_MULTIPLE = 10.0
+"""Of the median norm: above it a token is left out where the SAE does not say what it was trained without."""
 
 
 def evaluate(
@@ -48,8 +52,8 @@ def evaluate(
     Args:
         sae: takes raw activations of `sae.hook`.
         tokens: text tokenized for the same model.
-        filter: which tokens are left out; where None, those that were left out when the SAE was trained, or special
-            tokens only where it does not say.
+        filter: which tokens are left out; where None, those that were left out when the SAE was trained, or, where
+            it does not say, special tokens and those above ten times the median norm, measured on the same split.
 
     Raises:
         ShapeError: the SAE does not fit the model's hook point.
@@ -67,7 +71,7 @@ def evaluate(
             f"The tokens hold no context of the split {config.split!r}.",
             remedy="Tokenize a corpus with --held-out, or evaluate on --split train.",
         )
-    token_filter = filter or filter_of(sae, tokens)
+    token_filter = filter or filter_of(sae, lm, tokens, config.split, progress)
     contexts = spread(rows, math.ceil(config.max_tokens / tokens.context_length))
     read = _reconstruct(sae, lm, tokens, contexts, point, token_filter, config, progress)
     if read.reconstruction.tokens == 0:
@@ -94,12 +98,18 @@ def spread(rows: Sequence[int], wanted: int) -> list[int]:
     return [rows[int((2 * i + 1) * len(rows) / (2 * wanted))] for i in range(wanted)]
 
 
-def filter_of(sae: SparseAutoencoder, tokens: Tokens) -> TokenFilter:
-    """The token filter that the SAE was trained with; special tokens only where it does not say."""
+def filter_of(
+    sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens, split: Split, progress: Progress
+) -> TokenFilter:
+    """The token filter that the SAE was trained with; where it does not say, one calibrated on the split."""
     described = sae.metadata.get("token_filter")
-    if not isinstance(described, dict):
-        return TokenFilter(special_ids=tokens.special_ids)
-    return TokenFilter.from_description(described)
+    if isinstance(described, dict):
+        return TokenFilter.from_description(described)
+    point = HookPoint.parse(sae.hook)
+    found = calibrate_points(
+        lm, tokens, [point], split=split, exclude_special=True, multiple=_OUTLIER_MULTIPLE, progress=progress
+    )
+    return found[point].filter
 
 
 class _FirstPass:
