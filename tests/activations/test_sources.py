@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mistudio.activations.config import StreamConfig, TraceConfig
+from mistudio.activations.outliers import TokenFilter
 from mistudio.activations.record import trace
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource, ModelSource, RecordedSource
@@ -150,3 +151,14 @@ def test_a_missing_hook_point_an_empty_split_and_a_foreign_vocabulary_are_refuse
         ModelSource(lm, tokens, "the middle")
     with pytest.raises(EmptyCorpus):
         ModelSource(lm, tokens_of(np.full((2, 8), 5), bos_id=None, special_ids=()), HOOK, split="held_out")
+
+
+def test_a_given_filter_is_used_as_it_is_and_nothing_is_measured(lm, tokens):
+    measured = ModelSource(lm, tokens, HOOK)
+    given = TokenFilter(special_ids=tokens.special_ids, max_norm=1e-3, median_norm=1e-4, multiple=10.0)
+    source = ModelSource(lm, tokens, HOOK, filter=given)
+
+    assert source.filter == given
+    assert sum(len(block.token_ids_B) for block in source.blocks(0)) == 0
+    assert source.identity != measured.identity
+    assert ModelSource(lm, tokens, HOOK, filter=measured.filter).n_tokens == measured.n_tokens

@@ -77,6 +77,19 @@ def calibrate_points(
     return found
 
 
+def measure(lm: LanguageModel, tokens: Tokens, given: TokenFilter, *, split: Split) -> Calibration:
+    """The share of the sample that a given filter's ids keep; its rule of norms is not tried, so nothing is run.
+
+    Raises:
+        EmptyCorpus: the split holds no context.
+        BadInput: the tokens do not fit the model.
+    """
+    check_fit(lm, tokens)
+    ids_B = torch.from_numpy(tokens.contexts(_sampled(tokens, split))).flatten()
+    kept_B = TokenFilter(given.special_ids).keep(ids_B, torch.empty(len(ids_B), 0))
+    return Calibration(given, float(kept_B.float().mean()), len(ids_B))
+
+
 def special_ids_of(tokens: Tokens) -> frozenset[int]:
     """The ids that are no text, BOS among them; 0 is an id."""
     return tokens.special_ids | ({tokens.bos_id} if tokens.bos_id is not None else set())

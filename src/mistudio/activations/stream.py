@@ -19,7 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mistudio.activations.block import ActivationBlock
-from mistudio.activations.calibration import Calibration, calibrate_points
+from mistudio.activations.calibration import Calibration, calibrate_points, measure
 from mistudio.activations.config import Split, StreamConfig
 from mistudio.activations.outliers import TokenFilter
 from mistudio.activations.parquet import Recorded
@@ -88,6 +88,8 @@ class ModelSource:
         hook: where to read.
         config: its seed, contexts per pass and filter rules.
         split: which contexts.
+        filter: what to leave out, such as what an SAE was trained without; calibrated by the rules of `config` where
+            None.
         progress: told of the calibration of the filter.
 
     Raises:
@@ -104,6 +106,7 @@ class ModelSource:
         config: StreamConfig | None = None,
         *,
         split: Split = "train",
+        filter: TokenFilter | None = None,  # noqa: A002  the word of the whole interface
         progress: Progress | None = None,
     ) -> None:
         config = config or StreamConfig()
@@ -115,15 +118,10 @@ class ModelSource:
         self.inputs = [tokens.artifact.as_input()]
         self._lm, self._tokens, self._config, self._split = lm, tokens, config, split
         self._rows = tokens.rows(split)
-        self.calibration: Calibration = calibrate_points(
-            lm,
-            tokens,
-            [self.point],
-            split=split,
-            exclude_special=config.exclude_special,
-            multiple=config.outlier_multiple,
-            progress=progress or Silent(),
-        )[self.point]
+        self._given = filter
+        self.calibration = (
+            measure(lm, tokens, filter, split=split) if filter else self._calibrated(progress or Silent())
+        )
         self.filter = self.calibration.filter
 
     @property
@@ -143,8 +141,7 @@ class ModelSource:
             "split": self._split,
             "seed": self._config.seed,
             "batch_contexts": self._config.batch_contexts,
-            "exclude_special": self._config.exclude_special,
-            "outlier_multiple": self._config.outlier_multiple,
+            **self._rules(),
         }
 
     def blocks(self, epoch: int, start: int = 0) -> Iterator[ActivationBlock]:
@@ -162,6 +159,26 @@ class ModelSource:
             if sum(map(len, found)) >= n:
                 break
         return torch.cat(found)[:n]
+
+    def _calibrated(self, progress: Progress) -> Calibration:
+        return calibrate_points(
+            self._lm,
+            self._tokens,
+            [self.point],
+            split=self._split,
+            exclude_special=self._config.exclude_special,
+            multiple=self._config.outlier_multiple,
+            progress=progress,
+        )[self.point]
+
+    def _rules(self) -> dict[str, Any]:
+        """What decides what is left out."""
+        if self._given is not None:
+            return {"filter": self._given.describe()}
+        return {
+            "exclude_special": self._config.exclude_special,
+            "outlier_multiple": self._config.outlier_multiple,
+        }
 
     def _block(self, contexts_C: Int64[np.ndarray, " C"]) -> ActivationBlock:
         ids_CT = torch.from_numpy(self._tokens.contexts(contexts_C)).to(self.device)
