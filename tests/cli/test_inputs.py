@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import open_artifact
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import inputs
 from mistudio.errors import BadInput
@@ -68,3 +69,30 @@ def test_a_name_made_from_anything_is_a_name_of_the_store(tmp_path: Path, text: 
 def test_a_shard_that_does_not_exist_is_refused(text: str):
     with pytest.raises(BadInput):
         inputs.shard(text)
+
+
+def test_the_tokens_that_the_user_made_of_a_corpus_are_used_and_several_are_asked_about(walked: Walked):
+    walked.run.ok("corpus", "add", walked.root / "letters", "--name", "mine", "--held-out", 0.2)
+    tokenize = ("corpus", "tokenize", "mine", "--model", "tiny", "--context-length")
+    made_on_the_way = tokens_of(walked, "mine")
+    walked.run.ok(*tokenize, 64)
+    told = walked.run.ok("trace", "--model", "tiny", "--corpus", "mine", "--layer", 0, "--json").json
+    used = open_artifact(Path(told["path"])).manifest.inputs
+
+    assert tokens_of(walked, "mine") != made_on_the_way
+    assert tokens_of(walked, "mine") == tokens_of(walked, "mine-tiny")
+    assert tokens_of(walked, "mine-tiny")[0] in [each.id for each in used]
+
+    walked.run.ok(*tokenize, 16, "--name", "mine-short")
+    with pytest.raises(BadInput, match=r"mine-short, mine-tiny") as refused:
+        tokens_of(walked, "mine")
+    assert "--corpus mine-short" in refused.value.remedy
+
+
+def test_tokens_of_the_model_that_a_stored_one_came_from_are_its_tokens(walked: Walked):
+    walked.run.ok("corpus", "add", walked.root / "letters", "--name", "theirs", "--limit", 4)
+    walked.run.ok(
+        "corpus", "tokenize", "theirs", "--model", walked.root / "tiny", "--name", "t", "--context-length", 16
+    )
+
+    assert tokens_of(walked, "theirs") == tokens_of(walked, "t")

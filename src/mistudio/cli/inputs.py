@@ -1,7 +1,7 @@
 """What an argument means: a name in the store, a path, or a Hub id; and what is made on the way where it is missing.
 
 Text that was never tokenized for this model is added and tokenized first, once; its place in the store is derived from
-what it was made of, so that the next command finds it.
+what it was made of, so that the next command finds it. Tokens that the user made of a corpus come before those.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST, open_artifact
 from mistudio.artifacts.store import LocalStore
+from mistudio.cli import console
 from mistudio.errors import BadInput, NotFound
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mistudio.activations.outliers import TokenFilter
     from mistudio.corpora.tokens import Tokens
     from mistudio.language_models.loading import LanguageModel
+    from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 
 
 def model_source(store: LocalStore, reference: str) -> str:
@@ -49,6 +51,9 @@ def tokens_for(
         reference: name or path of tokens or of a corpus, a file or folder of text, or a data set's id.
         model: what the tokenizer comes from where tokens must be made.
         context_length: tokens in a context, where tokens must be made.
+
+    Raises:
+        BadInput: the corpus was tokenized for the model several times, and the reference does not say which is meant.
     """
     from mistudio.corpora.config import CorpusConfig, TokenizeConfig
     from mistudio.corpora.corpus import add_corpus
@@ -69,11 +74,47 @@ def tokens_for(
             source = str(Path(reference).expanduser()) if Path(reference).expanduser().exists() else reference
             add_corpus(CorpusConfig(sources=(source,), held_out=0.1), corpus, progress=progress)
     source = model_source(store, model)
-    made_of = _digest(open_artifact(corpus).manifest.id, source, context_length)
-    path = store.path(Kind.TOKENS, f"{slug(corpus.name)}-{made_of}")
+    corpus_id = open_artifact(corpus).manifest.id
+    path = store.path(Kind.TOKENS, _tokens_name(corpus, corpus_id, source, context_length))
+    if made := _tokens_of(store, corpus, corpus_id, source):
+        return Tokens.open(_the_only(made, reference))
     if not (path / MANIFEST).is_file():
         tokenize(corpus, source, TokenizeConfig(context_length=context_length), path, progress=progress)
     return Tokens.open(path)
+
+
+def _tokens_name(corpus: Path, corpus_id: str, source: str, context_length: int) -> str:
+    """A name in the store for tokens that nobody named."""
+    return f"{slug(corpus.name)}-{_digest(corpus_id, source, context_length)}"
+
+
+def _tokens_of(store: LocalStore, corpus: Path, corpus_id: str, source: str) -> list[Path]:
+    """The stored tokens that the user made of a corpus with a model's tokenizer; not those made on the way."""
+    wanted, found = _origins(source), []
+    for each in store.list(Kind.TOKENS):
+        model, length = str(each.manifest.config.get("model")), int(each.manifest.config.get("context_length", 0))
+        of_corpus = any(one.id == corpus_id for one in each.manifest.inputs)
+        on_the_way = each.path.name == _tokens_name(corpus, corpus_id, model, length)
+        if of_corpus and not on_the_way and wanted & _origins(model):
+            found.append(each.path)
+    return found
+
+
+def _origins(source: str) -> set[str]:
+    """A model's source, and where a stored model came from: one model has both."""
+    if not (Path(source) / MANIFEST).is_file():
+        return {source}
+    return {source, str(open_artifact(source).manifest.config.get("source", source))}
+
+
+def _the_only(made: list[Path], reference: str) -> Path:
+    if len(made) > 1:
+        names = ", ".join(path.name for path in made)
+        raise BadInput(
+            f"{reference} was tokenized for this model {len(made)} times: {names}.",
+            remedy=f"Give --corpus one of these names, e.g. --corpus {made[0].name}.",
+        )
+    return made[0]
 
 
 def _kind_of(reference: str) -> Kind | None:
@@ -113,6 +154,14 @@ def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
     """A directory that exists, sealed by us or not, or the stored artifact of that name."""
     given = Path(reference).expanduser()
     return given if given.is_dir() else store.find(kind, reference)
+
+
+def remark_on_another_model(sae: SparseAutoencoder, lm: LanguageModel) -> None:
+    """Say so where an SAE names another model than the one it is used with: a fine-tuned one may be meant."""
+    if sae.model_name and slug(sae.model_name).lower() != slug(lm.name).lower():
+        console.remark(
+            f"Warning: this SAE says that it was trained on {sae.model_name}, and the model here is {lm.name}."
+        )
 
 
 def token_filter(metadata: Mapping[str, Any]) -> TokenFilter | None:

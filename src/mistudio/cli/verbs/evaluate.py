@@ -40,6 +40,7 @@ def evaluate(
         loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        inputs.remark_on_another_model(loaded, lm)
         result = run(loaded, lm, tokens, config, filter=inputs.token_filter(loaded.metadata), progress=progress)
     if out is not None:
         write_evaluation(result, out)

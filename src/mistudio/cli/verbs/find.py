@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mistudio.activations.config import Split
 from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import MANIFEST, open_artifact
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, Out, configured
+from mistudio.errors import BadInput
 from mistudio.features.config import FindConfig
 from mistudio.language_models.config import ModelConfig
 
@@ -27,6 +30,7 @@ def find(
     activations: Annotated[
         list[str] | None, typer.Option("--activations", help="A recording of that corpus: spares running the model.")
     ] = None,
+    split: Annotated[Split, typer.Option("--split", help="Without a recording: which contexts to read.")] = "train",
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -38,6 +42,11 @@ def find(
 
         mistudio find ./sae --model smollm2 --corpus letters --out ./features
     """
+    if activations and split != "train":
+        raise BadInput(
+            "A recording has its split already: --split goes with a model alone.",
+            remedy="Leave out --split, or leave out --activations.",
+        )
     from mistudio.activations.stream import ModelSource, RecordedSource
     from mistudio.features.find import find as run
     from mistudio.features.pages import Features
@@ -48,14 +57,17 @@ def find(
         loaded = load_sae(directory)
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        inputs.remark_on_another_model(loaded, lm)
         path = inputs.place(context.obj, Kind.FEATURES, out, directory.name, "features")
         source: ActivationSource
         if activations:
             recordings = [context.obj.find(Kind.ACTIVATIONS, each) for each in activations]
             source = RecordedSource(recordings, hook=loaded.hook)
         else:
-            source = ModelSource(lm, tokens, loaded.hook)
-        artifact = run(loaded, source, tokens, lm, path, config, progress=progress)
+            limit = inputs.token_filter(loaded.metadata)
+            source = ModelSource(lm, tokens, loaded.hook, split=split, filter=limit, progress=progress)
+        sealed = open_artifact(directory) if (directory / MANIFEST).is_file() else None
+        artifact = run(loaded, source, tokens, lm, path, config, sae_artifact=sealed, progress=progress)
     if as_json:
         console.print_json({"path": str(artifact.path), **artifact.manifest.metrics})
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from mistudio.cli.options import AsJson, configured, validated
 from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
 from mistudio.steering.config import Edit, GenerateConfig, SteeringSpec
+
+if TYPE_CHECKING:
+    from mistudio.features.pages import Features
+    from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 
 
 @configured(GenerateConfig)
@@ -49,8 +53,10 @@ def steer(
         loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
         limit = inputs.token_filter(loaded.metadata)
         index = Features.open(inputs.directory(context.obj, Kind.FEATURES, features))
+        _check_match(loaded, index, sae, features)
         units = {edit.latent: index.latent(edit.latent).statistics.max for edit in edits}
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        inputs.remark_on_another_model(loaded, lm)
         result = run(
             lm,
             loaded,
@@ -77,6 +83,17 @@ def steer(
             for edit in edits
         )
     )
+
+
+def _check_match(loaded: SparseAutoencoder, index: Features, sae: str, features: str) -> None:
+    """A strength is in units of the features' maxima: those of another SAE say nothing about this one's latents."""
+    from mistudio.features.find import digest_of
+
+    remedy = f"Give the SAE that they were found with, or find this one's: mistudio find {sae}."
+    if index.hook != loaded.hook:
+        raise BadInput(f"{features} has features of {index.hook}, and {sae} is an SAE of {loaded.hook}.", remedy=remedy)
+    if index.artifact.manifest.metrics["sae_sha256"] != digest_of(loaded):
+        raise BadInput(f"{features} has the features of another SAE than {sae}.", remedy=remedy)
 
 
 def _edit(text: str) -> Edit:
