@@ -50,7 +50,7 @@ def test_the_options_of_a_recording_have_effect(walked: Walked):
     out = walked.root / "acts-two"
     options = ("--hook", "mlp_out", "--hook", "resid_pre", "--layer", 1, "--layer", 3)
     told = walked.run.ok(
-        "trace", "--model", "tiny", "--corpus", "letters-tiny", *options, "--max-tokens", 640, "--dtype", "float32",
+        "trace", "--model", "tiny", "--corpus", "letters-tiny", *options, "--tokens", 640, "--dtype", "float32",
         "--no-exclude-special", "--shard", "0/1", "--out", out, "--json",
     ).json  # fmt: skip
 

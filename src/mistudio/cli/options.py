@@ -1,20 +1,22 @@
 """Command-line options made from configuration classes, so that no option is written twice.
 
 `@configured(TrainConfig)` gives a verb one option per field: its name, type, default and description are the field's.
-Nested configurations are flattened. The verb receives the finished configuration as its parameter `config`.
+Nested configurations are flattened. The verb receives the finished configuration as its parameter `config`. Where a
+file may hold the configuration (`--config`), options that are given stand above it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import json
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from mistudio.config import Config
@@ -23,6 +25,10 @@ from mistudio.errors import BadInput
 _Kind = TypeVar("_Kind", bound=Config)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="A JSON file with the fields of the configuration; options given stand above it."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Directory to write; a new one in the store if not given.")]
 
 
@@ -39,13 +45,21 @@ class _Field(NamedTuple):
         return self.path[-1]
 
 
-def configured(kind: type[Config], *, leave_out: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
+def configured(
+    kind: type[Config],
+    *,
+    leave_out: tuple[str, ...] = (),
+    names: Mapping[str, tuple[str, ...]] | None = None,
+    from_file: bool = False,
+) -> Callable[[Callable[..., Any]], Any]:
     """Replace the decorated verb's parameter `config` by options for the fields of `kind`.
 
     Args:
         kind: the configuration class.
         leave_out: fields that the verb fills in itself, through `config(name=value)`; the verb then receives a function
             that takes them and returns the configuration.
+        names: what an option is called where not after its field.
+        from_file: add `--config`; the verb must take the parameter `context`.
     """
     fields = [field for field in _flatten(kind) if field.name not in leave_out]
 
@@ -56,12 +70,19 @@ def configured(kind: type[Config], *, leave_out: tuple[str, ...] = ()) -> Callab
             for name, parameter in inspect.signature(verb).parameters.items()
             if name != "config"
         ]
-        options = [_option(field) for field in fields]
+        options = [_option(field, (names or {}).get(field.name)) for field in fields]
+        if from_file:
+            options.append(
+                inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_ConfigFile)
+            )
 
         @functools.wraps(verb)
         def run(**arguments: Any) -> Any:
             given = {field: arguments.pop(field.name) for field in fields if field.name in arguments}
-            build = functools.partial(_build, kind, given)
+            file = arguments.pop("config_file", None)
+            if file is not None:
+                given = {field: value for field, value in given.items() if _is_given(arguments["context"], field.name)}
+            build = functools.partial(_build, kind, given, _read(kind, file) if file is not None else {})
             return verb(**arguments, config=build if leave_out else build())
 
         ordered = sorted([*own, *options], key=lambda parameter: parameter.default is not parameter.empty)
@@ -81,20 +102,40 @@ def _flatten(kind: type[Config], path: tuple[str, ...] = ()) -> Iterator[_Field]
             yield _Field((*path, name), info, kind.__name__.removesuffix("Config"))
 
 
-def _option(field: _Field) -> inspect.Parameter:
+def _option(field: _Field, names: tuple[str, ...] | None) -> inspect.Parameter:
     annotation, info = _plain(field.info.annotation), field.info
     flag = field.name.replace("_", "-")
-    names = f"--{flag}/--no-{flag}" if annotation is bool else f"--{flag}"
+    names = names or (f"--{flag}/--no-{flag}" if annotation is bool else f"--{flag}",)
     help_text = " ".join((info.description or "").split()).replace("`", "")
     default = inspect.Parameter.empty if info.is_required() else info.get_default(call_default_factory=True)
     if isinstance(default, tuple):
         default = list(default)
+    more: dict[str, Any] = {}
+    if default is not None and type(None) in get_args(annotation):
+        more = {"parser": functools.partial(_or_none, annotation), "metavar": f"<{_words(annotation)}|none>"}
+        help_text = f"{help_text} Write none for null."
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[annotation, typer.Option(names, help=help_text, rich_help_panel=f"{field.owner} options")],
+        annotation=Annotated[
+            annotation, typer.Option(*names, help=help_text, rich_help_panel=f"{field.owner} options", **more)
+        ],
     )
+
+
+def _words(annotation: Any) -> str:
+    return "|".join(each.__name__ for each in get_args(annotation) if each is not type(None))
+
+
+def _or_none(annotation: Any, value: Any) -> Any:
+    """The value that a text means, for an option that has a default and may be none."""
+    if value is None or value == "none":
+        return None
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        raise typer.BadParameter(f"{value!r} is neither {_words(annotation)} nor none.") from error
 
 
 def _plain(annotation: Any) -> Any:
@@ -107,8 +148,39 @@ def _plain(annotation: Any) -> Any:
     return annotation
 
 
-def _build(kind: type[Config], given: dict[_Field, Any], **filled_in: Any) -> Config:
-    content: dict[str, Any] = {}
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and not source.name.startswith("DEFAULT")
+
+
+def _read(kind: type[Config], file: Path) -> dict[str, Any]:
+    """The content of a configuration file.
+
+    Raises:
+        BadInput: it is not there, is not JSON, or is no configuration of that kind.
+    """
+    fields = f"Give a JSON object with fields of {kind.__name__}; docs/reference/config.md lists them."
+    try:
+        content = json.loads(file.expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.", remedy=fields) from error
+    except ValueError as error:
+        raise BadInput(f"{file} is not JSON: {error}.", remedy=fields) from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{file} does not hold a JSON object.", remedy=fields)
+    try:
+        kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise BadInput(f"{file} has a field that does not exist: {name}.", remedy=fields) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{file}: {name}: {message}." if name else f"{file}: {message}.", remedy=fields) from error
+    return content
+
+
+def _build(kind: type[Config], given: dict[_Field, Any], content: dict[str, Any], **filled_in: Any) -> Config:
     for field, value in given.items():
         place = content
         for name in field.path[:-1]:

@@ -13,7 +13,7 @@ from mistudio.cli.options import AsJson, Out, configured
 from mistudio.language_models.config import ModelConfig
 
 
-@configured(TraceConfig, leave_out=("hooks", "shard"))
+@configured(TraceConfig, leave_out=("hooks", "shard"), names={"max_tokens": ("--tokens", "--max-tokens")})
 def trace(
     context: typer.Context,
     model: Annotated[str, typer.Option("--model", help="Hub id, local directory, .gguf file or stored name.")],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mistudio.activations.config import StreamConfig
+from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console, inputs
-from mistudio.cli.options import AsJson, Out, configured
+from mistudio.cli.options import AsJson, Out, configured, validated
 from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
+from mistudio.language_models.hook_points import HookPoint
 from mistudio.progress import Progress
 from mistudio.training.config import TrainConfig
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from mistudio.activations.stream import ActivationSource
 
 
-@configured(TrainConfig)
+@configured(TrainConfig, from_file=True)
 def train(
     context: typer.Context,
     activations: Annotated[
@@ -28,8 +32,14 @@ def train(
     model: Annotated[str | None, typer.Option("--model", help="Instead of a recording: run this model live.")] = None,
     corpus: Annotated[str | None, typer.Option("--corpus", help="With --model: tokens, a corpus or text.")] = None,
     layer: Annotated[int | None, typer.Option("--layer", help="With --model: the layer, from 0.")] = None,
-    hook: Annotated[str, typer.Option("--hook", help="Hook point without its layer.")] = "resid_post",
+    hook: Annotated[
+        str | None,
+        typer.Option("--hook", help="Hook point, or with its layer: resid_post.15; resid_post if not given."),
+    ] = None,
     arch: Annotated[Literal["topk"], typer.Option("--arch", help="The SAE's architecture.")] = "topk",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -44,14 +54,19 @@ def train(
         mistudio train --activations ./acts --k 32 --expansion 8 --tokens 2000000 --out ./sae
 
         mistudio train --model smollm2 --corpus letters --layer 15 --tokens 10000000
+
+        mistudio train --activations ./acts --config run.json --k 64
     """
-    _check_choice(activations, model, corpus, layer)
+    point = _point(hook, layer)
+    _check_choice(activations, model, corpus, point)
     from mistudio.training.train import train as run
 
     with console.working() as progress:
-        source = _source(context.obj, activations, model, corpus, layer, hook, progress)
+        source = _source(context.obj, activations, model, corpus, point, config.seed, progress)
         width = f"k{config.sae.k}-x{config.sae.d_sae or config.sae.expansion:g}"
         path = inputs.place(context.obj, Kind.SAE, out, source.model_name, source.hook, arch, width)
+        if resume:
+            _check_begun(path)
         artifact = run(source, config, path, progress=progress)
     metrics = artifact.manifest.metrics
     if as_json:
@@ -74,10 +89,34 @@ def train(
     console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
 
 
-def _check_choice(activations: list[str] | None, model: str | None, corpus: str | None, layer: int | None) -> None:
+def _point(hook: str | None, layer: int | None) -> str | None:
+    """The hook point that both options together name; None where they name none."""
+    if hook is not None and "." in hook:
+        point = HookPoint.parse(hook)
+        if layer not in (None, point.layer):
+            raise BadInput(f"--hook {hook} and --layer {layer} name two layers.", remedy="Leave out --layer.")
+        return str(point)
+    if layer is not None:
+        return f"{hook or 'resid_post'}.{layer}"
+    if hook is not None:
+        raise BadInput(f"--hook {hook} does not say which layer.", remedy=f"Add --layer N, or write --hook {hook}.N.")
+    return None
+
+
+def _check_begun(out: Path) -> None:
+    from mistudio.training.checkpoint import latest_checkpoint
+
+    if latest_checkpoint(partial_of(out)) is None:
+        raise BadInput(
+            f"There is nothing to resume: no interrupted run has a checkpoint at {out}.",
+            remedy="Give the --out of the interrupted run, or leave out --resume to begin.",
+        )
+
+
+def _check_choice(activations: list[str] | None, model: str | None, corpus: str | None, point: str | None) -> None:
     if activations and (model or corpus):
         raise BadInput("Both a recording and a model are given.", remedy="Give --activations alone.")
-    if not activations and (model is None or corpus is None or layer is None):
+    if not activations and (model is None or corpus is None or point is None):
         raise BadInput(
             "There is nothing to train on.",
             remedy="Give --activations DIR, or --model, --corpus and --layer together.",
@@ -89,17 +128,19 @@ def _source(
     activations: list[str] | None,
     model: str | None,
     corpus: str | None,
-    layer: int | None,
-    hook: str,
+    point: str | None,
+    seed: int,
     progress: Progress,
 ) -> ActivationSource:
     from mistudio.activations.stream import ModelSource, RecordedSource
 
+    order = validated(StreamConfig, {"seed": seed})
     if activations:
-        name = f"{hook}.{layer}" if layer is not None else None
-        return RecordedSource([store.find(Kind.ACTIVATIONS, each) for each in activations], hook=name)
+        recordings = [store.find(Kind.ACTIVATIONS, each) for each in activations]
+        return RecordedSource(recordings, hook=point, seed=order.seed)
     assert model is not None
     assert corpus is not None
+    assert point is not None
     tokens = inputs.tokens_for(store, corpus, model, progress)
     lm = inputs.load_model(store, ModelConfig(source=model), progress)
-    return ModelSource(lm, tokens, f"{hook}.{layer}")
+    return ModelSource(lm, tokens, point, order, progress=progress)
