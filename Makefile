@@ -19,10 +19,11 @@ help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev  ## install everything that development needs into .venv
-	@echo "Ready. The program is $(BIN)/mistudio; the tests run with: make test"
+	@echo "Ready. The program is $(BIN)/mistudio (or: . $(BIN)/activate); the tests run with: make test"
 
 demo: $(VENV)/.runtime  ## the whole road on a small real model, ending in report.html
 	@$(BIN)/mistudio demo
+	@echo "The program is $(BIN)/mistudio (or: . $(BIN)/activate); what it can do: $(BIN)/mistudio --help"
 
 test: $(VENV)/.dev $(PEERS)/.installed $(VENV)/.chromium  ## every test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)

@@ -70,7 +70,8 @@ def start(
     """Open a language model: train sparse autoencoders, see what their features respond to, steer the model.
 
     The road, in order: `model add` → `corpus add` → `trace` → `train` → `eval` → `find` → `steer`.
-    `mistudio demo` walks the whole of it on a small model, offline, in a few minutes.
+    `mistudio demo` walks the whole of it on a small model in about ten minutes. It fetches about 100 MB once, and then
+    needs no network.
     """
     context.obj = LocalStore(home)
 

@@ -18,8 +18,8 @@ def demo(
 ) -> None:
     """Open SmolLM2-135M: train an SAE, measure it, see what its features respond to, steer with one.
 
-    Fetches about 100 MB once. Takes a few minutes on two cores without a GPU; a second run reuses what is there, and an
-    interrupted one continues.
+    Fetches about 100 MB once, and then needs no network. Takes about ten minutes on two cores without a GPU; a second
+    run reuses what is there, and an interrupted one continues.
 
     Examples:
 
