@@ -35,6 +35,7 @@ class MemorySource:
     device = torch.device("cpu")
     filter = TokenFilter()
     inputs: list[Any] = []
+    excluded: dict[str, float] = {}
 
     def __init__(
         self, n: int, *, d: int = 3, block: int = 10, dtype: torch.dtype = torch.float32, estimate: int | None = None

@@ -55,6 +55,7 @@ class MemorySource:
     contexts_in_block: int = 4
     identity: dict[str, Any] = field(default_factory=lambda: {"source": "memory"})
     inputs: list[Input] = field(default_factory=list)
+    excluded: dict[str, float] = field(default_factory=dict)
 
     @property
     def d_in(self) -> int:

@@ -32,6 +32,7 @@ class PlantedSource:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     filter: TokenFilter = field(default_factory=TokenFilter)
     inputs: list[Input] = field(default_factory=list)
+    excluded: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.seed)

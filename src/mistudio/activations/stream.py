@@ -65,6 +65,10 @@ class ActivationSource(Protocol):
         """What was left out."""
 
     @property
+    def excluded(self) -> dict[str, float]:
+        """How many tokens the filter left out, and of how many, in all or in a sample; for manifests."""
+
+    @property
     def inputs(self) -> list[Input]:
         """The artifacts read, for the manifest of what is made from them."""
 
@@ -123,6 +127,14 @@ class ModelSource:
             measure(lm, tokens, filter, split=split) if filter else self._calibrated(progress or Silent())
         )
         self.filter = self.calibration.filter
+
+    @property
+    def excluded(self) -> dict[str, float]:
+        """The share that the filter left out of its calibration sample: nobody knows the rest before it has run."""
+        return {
+            "share_of_sample": 1 - self.calibration.kept_share,
+            "sampled_tokens": self.calibration.sampled_tokens,
+        }
 
     @property
     def n_tokens(self) -> int:
@@ -215,6 +227,17 @@ class RecordedSource:
         self.filter = self.recorded.filter
         self.inputs = [artifact.as_input() for artifact in self.recorded.artifacts]
         self._seed = seed
+
+    @property
+    def excluded(self) -> dict[str, float]:
+        """What the recording left out at this hook point, all shards together."""
+        metrics = [artifact.manifest.metrics for artifact in self.recorded.artifacts]
+        hooks = [each["hooks"][self.hook] for each in metrics]
+        return {
+            "special": sum(hook["excluded_special"] for hook in hooks),
+            "massive": sum(hook["excluded_massive"] for hook in hooks),
+            "of_tokens": sum(each["tokens_seen"] for each in metrics),
+        }
 
     @property
     def identity(self) -> dict[str, Any]:

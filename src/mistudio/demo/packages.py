@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +74,7 @@ def fetch(package: Package, downloads: Path, progress: Progress) -> Path:
     downloads.mkdir(parents=True, exist_ok=True)
     archive = downloads / package.archive
     if not archive.is_file():
-        _download(package, downloads)
+        _download(package, downloads, progress)
     found = sha256_of(archive)
     if found != package.sha256:
         archive.unlink()
@@ -86,7 +88,7 @@ def fetch(package: Package, downloads: Path, progress: Progress) -> Path:
     return unpacked
 
 
-def _download(package: Package, downloads: Path) -> None:
+def _download(package: Package, downloads: Path, progress: Progress) -> None:
     if package.archive.endswith(".whl"):
         wanted = f"{package.name}=={package.version}"
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
@@ -100,10 +102,26 @@ def _download(package: Package, downloads: Path) -> None:
             )
         wanted = f"{package.name}@{package.version}"
         command = (npm, "pack", "--silent", "--pack-destination", str(downloads), wanted)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not (downloads / package.archive).is_file():
-        lines = (done.stderr or done.stdout).strip().splitlines()
+    code, said = _run(command, progress)
+    if code != 0 or not (downloads / package.archive).is_file():
+        lines = said.strip().splitlines()
         raise DownloadFailed(f"{wanted} could not be fetched: {lines[-1] if lines else 'no reason given'}")
+
+
+def _run(command: Sequence[str], progress: Progress) -> tuple[int, str]:
+    """Exit code and output of a program that Ctrl-C does not reach: `progress` decides when it ends."""
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
+        try:
+            while process.poll() is None:
+                progress.checkpoint()
+                time.sleep(0.05)
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        output.seek(0)
+        return process.returncode, output.read()
 
 
 def _unpack(package: Package, archive: Path, into: Path) -> None:

@@ -163,7 +163,7 @@ def _quality(road: Road) -> tuple[QualityNumber, ...]:
             QualityNumber(
                 name=metric.title,
                 value=value,
-                symbol=metric.symbol,
+                symbol=metric.symbol if metric.symbol.isalnum() else "",
                 unit=_unit(metric),
                 definition=metric.definition,
                 summary=_HEADLINES.get(name, ""),
@@ -192,7 +192,7 @@ def _features(road: Road) -> FeatureSection:
         tokens_searched=features.artifact.manifest.metrics["tokens"],
         choice=(
             f"Of {len(features):,} latents: the one steered with below, {_SHOWN // 2} that are specific and found in "
-            f"many documents, the {_SHOWN // 4} with the largest activations, the {_SHOWN // 4} that fire most often."
+            f"many documents, the {_SHOWN // 4} with the largest activations and the {_SHOWN // 4} most frequent."
         ),
         logit_note=str(features.artifact.manifest.config.get("logit_lens") or ""),
     )

@@ -138,12 +138,11 @@ def walk_from(
     """Walk the road from a loaded model and tokenized text on."""
     stages = stages or Stages(store.home / "demo", progress)
     hook = f"resid_post.{config.layer}"
+    recorded = TraceConfig(hooks=(hook,), max_tokens=config.recorded_tokens)
     recording = stages.artifact(
         "record activations",
-        store.path(Kind.ACTIVATIONS, _name("demo", tokens.artifact, hook, config.recorded_tokens)),
-        lambda path: trace(
-            lm, tokens, TraceConfig(hooks=(hook,), max_tokens=config.recorded_tokens), path, progress=progress
-        ),
+        store.path(Kind.ACTIVATIONS, _name("demo", tokens.artifact, lm.digest, recorded)),
+        lambda path: trace(lm, tokens, recorded, path, progress=progress),
     )
     source = RecordedSource([recording.path], hook=hook)
     settings = TrainConfig(
@@ -151,14 +150,14 @@ def walk_from(
     )
     sae_artifact = stages.artifact(
         "train the SAE",
-        store.path(Kind.SAE, _name("demo", recording, settings.model_dump_json())),
+        store.path(Kind.SAE, _name("demo", recording, settings)),
         lambda path: train(source, settings, path, progress=progress),
     )
     sae = load_sae(sae_artifact.path)
     evaluation = _evaluation(store, stages, config, lm, tokens, sae, sae_artifact, progress)
     found = stages.artifact(
         "find features",
-        store.path(Kind.FEATURES, _name("demo", sae_artifact, recording)),
+        store.path(Kind.FEATURES, _name("demo", sae_artifact, recording, FindConfig())),
         lambda path: find(sae, source, tokens, lm, path, FindConfig(), sae_artifact=sae_artifact, progress=progress),
     )
     features = Features.open(found.path)
@@ -177,17 +176,18 @@ def model_and_text(store: LocalStore, progress: Progress, stages: Stages | None 
     texts = fetch(TEXT, downloads, progress)
     model = stages.artifact(
         "unpack the model",
-        store.path(Kind.MODEL, gguf.name.split(".")[0]),
+        store.path(Kind.MODEL, _name("SmolLM2-135M-Instruct", MODEL.sha256)),
         lambda path: save_model(load_model(ModelConfig(source=str(gguf)), progress=progress), path),
     )
+    brought = CorpusConfig(sources=(str(texts),), held_out=0.1)
     corpus = stages.artifact(
         "read the text",
-        store.path(Kind.CORPUS, "state-of-the-union"),
-        lambda path: add_corpus(CorpusConfig(sources=(str(texts),), held_out=0.1), path, progress=progress),
+        store.path(Kind.CORPUS, _name("state-of-the-union", TEXT.sha256, brought)),
+        lambda path: add_corpus(brought, path, progress=progress),
     )
     packed = stages.artifact(
         "tokenize",
-        store.path(Kind.TOKENS, _name("state-of-the-union", corpus, model)),
+        store.path(Kind.TOKENS, _name("state-of-the-union", corpus, model, TokenizeConfig())),
         lambda path: tokenize(corpus.path, str(model.path), TokenizeConfig(), path, progress=progress),
     )
     return load_model(str(model.path), progress=progress), Tokens.open(packed.path)
@@ -204,7 +204,7 @@ def _evaluation(
     progress: Progress,
 ) -> Evaluation:
     settings = EvaluateConfig(max_tokens=config.evaluated_tokens, splice_contexts=config.splice_contexts)
-    path = store.home / "demo" / f"{_name('evaluation', sae_artifact, settings.model_dump_json())}.json"
+    path = store.home / "demo" / f"{_name('evaluation', sae_artifact, settings)}.json"
     if path.is_file():
         stages.reused.add("evaluate")
         return read_evaluation(path)
@@ -218,5 +218,13 @@ def _evaluation(
 
 
 def _name(prefix: str, *made_of: Any) -> str:
-    parts = [part.manifest.id if isinstance(part, Artifact) else str(part) for part in made_of]
+    # An Artifact is a Config too: what counts of it is its id.
+    parts = [
+        part.manifest.id
+        if isinstance(part, Artifact)
+        else part.model_dump_json()
+        if isinstance(part, Config)
+        else str(part)
+        for part in made_of
+    ]
     return f"{prefix}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:8]}"

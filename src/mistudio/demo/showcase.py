@@ -2,10 +2,10 @@
 
 1. Of the latents that are specific and found in many documents (`Features.interesting`), take those whose top tokens
    are words that are rare in the text: a reader sees at once whether a text is about them.
-2. Let each write a short text, all in one batch with the baseline, pushed by two fifths of the residual stream's median
+2. Let each write a short text, all in one batch with the baseline, pushed by three tenths of the stream's median
    norm: latents differ in their maxima, and what bends a text is the push relative to the stream.
-3. Read the texts without steering, and keep the latent whose own activation rose most above the baseline's, relative to
-   its maximum: the model itself then sees the concept in what was written.
+3. Read the texts without steering, and keep the latent whose own activation rose most above the baseline's, relative
+   to its maximum: the model itself then sees the concept in what was written. Texts that repeat themselves count less.
 4. Write longer texts with it at several strengths.
 
 Knows no judge: a fluent text about something else can win, which is why the report shows the texts.
@@ -14,6 +14,7 @@ Knows no judge: a fluent text about something else can win, which is why the rep
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,11 +30,11 @@ from mistudio.steering.config import Edit, GenerateConfig, SteeringSpec
 from mistudio.steering.steer import steer
 
 PROMPTS = ("My fellow citizens, the most important question before us is", "Last summer my family and I")
-PUSHES = (0.2, 0.4, 0.6)
+PUSHES = (0.2, 0.3, 0.4)
 """Lengths of the edit, as shares of the median norm at the hook point."""
 _CONSIDERED, _CANDIDATES = 400, 24
 _RARE = 5e-4
-_AUDITION = GenerateConfig(max_new_tokens=20)
+_AUDITION = GenerateConfig(max_new_tokens=32)
 _SHOW = GenerateConfig(max_new_tokens=48)
 
 
@@ -65,7 +66,7 @@ def steer_with_the_best(
     def strength(latent: int, push: float) -> float:
         return round(push * (limit.median_norm or units[latent]) / units[latent], 1)
 
-    audition = run(candidates, PUSHES[1:2], PROMPTS[:1], _AUDITION)
+    audition = run(candidates, PUSHES[1:2], PROMPTS, _AUDITION)
     gains = {latent: _gain(audition, number, latent, units[latent]) for number, latent in enumerate(candidates)}
     best = max(gains, key=lambda latent: gains[latent])
     return Showcase(best, gains[best], run([best], PUSHES, PROMPTS, _SHOW))
@@ -89,7 +90,19 @@ def about_rare_words(features: Features, tokens: Tokens) -> list[int]:
 
 
 def _gain(audition: Comparison, spec: int, latent: int, unit: float) -> float:
-    return (reading_of(audition.steered(0, spec), latent) - reading_of(audition.baseline(), latent)) / unit
+    """Mean over the prompts of the rise of the latent's reading, in units of its maximum, times the text's variety."""
+    rises = [
+        (reading_of(audition.steered(prompt, spec), latent) - reading_of(audition.baseline(prompt), latent))
+        * _variety(audition.steered(prompt, spec))
+        for prompt in range(len(audition.prompts))
+    ]
+    return sum(rises) / len(rises) / unit
+
+
+def _variety(row: Written) -> float:
+    """Distinct pairs of neighbouring tokens by all pairs: 1 where nothing is repeated."""
+    pairs = list(pairwise(row.token_ids))
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
 def reading_of(row: Written, latent: int) -> float:

@@ -257,6 +257,7 @@ def _metrics(
     return {
         "tokens": collection.tokens,
         "source_tokens": source.n_tokens,
+        "excluded": source.excluded,
         "activations": collection.activations,
         "latents_alive": alive,
         "latents_dead": len(numbers) - alive,

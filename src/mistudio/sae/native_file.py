@@ -31,10 +31,10 @@ from mistudio.sae.weights import Weights
 _CONFIG, _WEIGHTS, _SPARSITY = "cfg.json", "sae_weights.safetensors", "sparsity.safetensors"
 _LAYOUT_VERSION = "6.0.0"
 """SAELens reads files without a version ≥ 6 as an older layout."""
+# Not mlp_in: ours is what the MLP reads, after the norm; the foreign hook_mlp_in is the stream before it.
 _FOREIGN_SITES = {
     "resid_pre": "blocks.{layer}.hook_resid_pre",
     "resid_post": "blocks.{layer}.hook_resid_post",
-    "mlp_in": "blocks.{layer}.hook_mlp_in",
     "mlp_out": "blocks.{layer}.hook_mlp_out",
     "attn_out": "blocks.{layer}.hook_attn_out",
     "attn_z": "blocks.{layer}.attn.hook_z",

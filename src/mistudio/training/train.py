@@ -201,6 +201,7 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
             "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
             "learning_rate": run.config.learning_rate(sae.d_sae),
             "token_filter": source.filter.describe(),
+            "excluded": source.excluded,
         },
     )
 

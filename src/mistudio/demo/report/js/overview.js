@@ -156,7 +156,7 @@ function densityCard({ edges, counts, dead }, latents) {
   const ticks = [{ at: 0.5, text: "never" }];
   edges
     .slice(first, last + 2)
-    .forEach((edge, i) => Number.isInteger(edge) && ticks.push({ at: i + 2, text: rarity(edge) }));
+    .forEach((edge, i) => Number.isInteger(edge) && i > 1 && ticks.push({ at: i + 2, text: rarity(edge) }));
   const plot = histogram(h("div", { class: "plot" }), {
     bars,
     ticks,
