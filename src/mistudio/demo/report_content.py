@@ -32,7 +32,7 @@ from mistudio.demo.content import (
     Training,
 )
 from mistudio.demo.road import Road
-from mistudio.demo.showcase import reading_of
+from mistudio.demo.showcase import about_rare_words, reading_of
 from mistudio.evaluation.metrics import METRICS, Metric
 from mistudio.features.config import ContextConfig
 from mistudio.features.logit_lens import TokenLogit as LensLogit
@@ -183,7 +183,8 @@ def _unit(metric: Metric) -> str:
 
 def _features(road: Road) -> FeatureSection:
     features = road.features
-    chosen = dict.fromkeys([road.showcase.latent, *features.interesting(_SHOWN // 2)])
+    clearest = about_rare_words(features, road.tokens)
+    chosen = dict.fromkeys([road.showcase.latent, *clearest, *features.interesting(_SHOWN // 2)])
     for order in ("max", "density"):
         chosen |= dict.fromkeys(features.table(order, limit=_SHOWN // 4)["latent"].to_pylist())
     pages = [features.latent(latent, _CONTEXTS) for latent in chosen]
@@ -191,8 +192,9 @@ def _features(road: Road) -> FeatureSection:
         rows=tuple(_row(features, page) for page in pages if not page.is_dead),
         tokens_searched=features.artifact.manifest.metrics["tokens"],
         choice=(
-            f"Of {len(features):,} latents: the one steered with below, {_SHOWN // 2} that are specific and found in "
-            f"many documents, the {_SHOWN // 4} with the largest activations and the {_SHOWN // 4} most frequent."
+            f"Of {len(features):,} latents: the one steered with below, those that are clearly about rare words, "
+            f"{_SHOWN // 2} that are specific and found in many documents, the {_SHOWN // 4} with the largest "
+            f"activations and the {_SHOWN // 4} most frequent."
         ),
         logit_note=str(features.artifact.manifest.config.get("logit_lens") or ""),
     )
@@ -289,9 +291,11 @@ def _artifacts(road: Road) -> tuple[ArtifactPath, ...]:
 
 def _commands(road: Road) -> tuple[Command, ...]:
     model, sae, found = road.lm.config.source, road.sae_artifact.path, road.features.artifact.path
+    shown = road.showcase.comparison.specs[1].edits[0]
     lines = {
-        "Steer with another latent": (
-            f'mistudio steer --model {model} --sae {sae} --features {found} --feature {road.showcase.latent}=1 "Dear"'
+        "Steer with this latent, or with another of the table": (
+            f"mistudio steer --model {model} --sae {sae} --features {found} "
+            f'--feature {shown.latent}={shown.strength:g} "Dear"'
         ),
         "Measure the SAE again": f"mistudio eval {sae} --model {model} --corpus {road.tokens.artifact.path}",
         "Train on another layer of it": (
