@@ -168,7 +168,7 @@ def test_too_little_text_is_answered_with_the_longest_context_that_would_do(make
 
 def test_too_little_held_out_text_is_told_from_too_little_text(make_tokens: MakeTokens) -> None:
     with pytest.raises(EmptyCorpus, match="The held-out documents hold"):
-        make_tokens([LINE] * 20, held_out=0.05, context_length=64)
+        make_tokens([f"{LINE} {number}" for number in range(20)], held_out=0.05, context_length=64)
 
 
 def test_documents_that_are_all_too_short_are_told_so(make_tokens: MakeTokens) -> None:
