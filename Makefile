@@ -7,7 +7,7 @@ VENV    := .venv
 PEERS   := .venv-peers
 BIN     := $(VENV)/bin
 TORCH   := $(shell grep '^torch==' constraints.txt)
-SAELENS := $(shell grep '^sae-lens==' constraints-peers.txt)
+PEERED  := $(shell grep -E '^(sae-lens|eai-sparsify)==' constraints-peers.txt)
 QUIET   := $(shell [ -t 2 ] || echo --quiet)
 PIP      = -m pip --disable-pip-version-check --no-input install $(QUIET)
 PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -81,7 +81,7 @@ $(VENV)/.docs: $(VENV)/.dev
 	@touch $@
 
 $(PEERS)/.installed: constraints-peers.txt | $(PEERS)/bin/python
-	@echo "Installing $(SAELENS) into $(PEERS), for the tests that open our files with it."
+	@echo "Installing $(PEERED) into $(PEERS), for the tests that compare with them."
 	@$(PEERS)/bin/python $(PIP) $(TORCH)
-	@$(PEERS)/bin/python $(PIP) -c constraints-peers.txt $(SAELENS)
+	@$(PEERS)/bin/python $(PIP) -c constraints-peers.txt $(PEERED)
 	@touch $@
