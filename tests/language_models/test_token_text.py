@@ -2,7 +2,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from mistudio.language_models.token_text import bytes_of, decode_pieces, pieces, token_bytes
+from mistudio.language_models.token_text import PieceStream, bytes_of, decode_pieces, pieces, token_bytes
 from tests.tiny_models import tiny_tokenizer
 
 TEXTS = [
@@ -116,3 +116,15 @@ def test_a_token_added_later_is_its_own_text():
     tokenizer = tiny_tokenizer()
     tokenizer.add_tokens(["<think> Ġ"])
     assert token_bytes(tokenizer)[-1] == "<think> Ġ".encode()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("make", [tiny_tokenizer, sentencepiece_tokenizer])
+def test_pieces_told_token_by_token_are_those_of_the_whole_text(make, text):
+    tokenizer = make()
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    for length in range(1, len(ids) + 1):
+        stream = PieceStream(tokenizer)
+        shown = [stream.piece(index) for index in ids[:length]]
+        shown[-1] += stream.rest()
+        assert shown == decode_pieces(tokenizer, ids[:length])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mistudio.errors import BadInput, HookMissing, Interrupted, ShapeError
+from mistudio.errors import BadInput, Cancelled, HookMissing, Interrupted, ShapeError
 from mistudio.language_models.generation import end_ids, generate, pad_left
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.language_models.hooks import edit, width_of
@@ -183,6 +183,43 @@ def test_readings_are_the_mean_activations_on_the_written_tokens(lm, sae, compar
     assert readings[5].steered > readings[5].text
     for reading in compared.baseline(1).readings:
         assert reading.steered == reading.text
+
+
+def told_of(lm, sae, config):
+    steps = []
+    found = steer(lm, sae, (ADD, CLAMP), PROMPTS, config, max_activation=UNITS, on_tokens=steps.append)
+    return found, steps
+
+
+def test_the_tokens_told_while_writing_are_those_of_the_rows(lm, sae, compared):
+    found, steps = told_of(lm, sae, CONFIG)
+    assert [row.token_ids for row in found.rows] == [
+        tuple(index for index in row if index is not None) for row in zip(*steps, strict=True)
+    ]
+    assert found.baseline(1).token_ids == compared.baseline(1).token_ids
+
+
+def test_a_row_that_has_ended_is_told_of_no_more(sae, compared):
+    lm = tiny_language_model()
+    end = lm.tokenizer.eos_token_id = compared.baseline(0).token_ids[4]
+    found, steps = told_of(lm, sae, CONFIG)
+    assert found.baseline(0).token_ids[-1] == end
+    assert {len(row.token_ids) for row in found.rows} != {12}
+    for row, told in zip(found.rows, zip(*steps, strict=True), strict=True):
+        assert told == row.token_ids + (None,) * (len(steps) - len(row.token_ids))
+
+
+def test_who_is_told_of_the_tokens_may_stop_the_writing(lm, sae):
+    steps = []
+
+    def stop_after_three(ids):
+        steps.append(ids)
+        if len(steps) == 3:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        steer(lm, sae, ADD, PROMPTS, CONFIG, max_activation=UNITS, on_tokens=stop_after_three)
+    assert len(steps) == 3
 
 
 def test_a_comparison_is_the_same_after_a_trip_through_json(compared):

@@ -9,72 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from pydantic import computed_field
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mistudio.config import Config
 from mistudio.errors import UnsupportedModel
 from mistudio.language_models.anatomy import blocks_of
 from mistudio.language_models.config import ModelConfig
+from mistudio.language_models.description import MemoryEstimate, ModelDescription
 from mistudio.language_models.families import adds_to_the_residual_stream, family_of
-from mistudio.language_models.hook_points import HookSite
 from mistudio.language_models.loading import LanguageModel, load_architecture
 
 _BITS = {"float32": 32.0, "bfloat16": 16.0, "float16": 16.0, "8bit": 8.0, "4bit": 4.127}
-
-
-class MemoryEstimate(Config):
-    """What the weights take in one number format."""
-
-    form: str
-    """`float32`, `bfloat16`, `float16`, `8bit` or `4bit` (bitsandbytes NF4, double quantisation)."""
-    bytes: int
-    """Weights only; the KV cache and activations come on top."""
-
-
-class ModelDescription(Config):
-    """A language model in numbers."""
-
-    name: str
-    """What people call it."""
-    family: str
-    """transformers' model type."""
-    architecture: str
-    """transformers' class."""
-    n_layers: int
-    """Blocks."""
-    d_model: int
-    """Width of the residual stream."""
-    n_heads: int
-    """Attention heads a layer."""
-    n_kv_heads: int
-    """Heads a layer that have keys and values of their own."""
-    d_head: int
-    """Width of a head."""
-    d_mlp: int | None
-    """Width inside the MLP; None where the configuration does not say."""
-    vocab_size: int
-    """Logits."""
-    context_length: int | None
-    """Tokens that the model was made for; None where the configuration does not say."""
-    parameters: int
-    """Numbers in all weights, tied ones counted once."""
-    tied_embeddings: bool
-    """The unembedding is the token embedding."""
-    proven: bool
-    """The family's hook points are proven in this project's tests; others are proven when they are first used."""
-    additive: bool
-    """`resid_pre + attn_out + mlp_out = resid_post` in every block."""
-    memory: tuple[MemoryEstimate, ...]
-    """Weights in memory, by number format."""
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def hook_points(self) -> tuple[str, ...]:
-        """The sites; write `SITE.LAYER` with a layer from 0 to `n_layers` − 1."""
-        return tuple(site.value for site in HookSite)
 
 
 def describe(model: LanguageModel | ModelConfig | str) -> ModelDescription:

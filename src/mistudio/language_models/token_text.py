@@ -61,6 +61,22 @@ def pieces(tokens: Sequence[bytes]) -> list[str]:
     return shown
 
 
+class PieceStream:
+    """Text as its tokens come, one string a token: what `decode_pieces` gives, without knowing the tokens to come."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def piece(self, index: int) -> str:
+        """What the next token completes; empty inside a character."""
+        return self._decoder.decode(bytes_of(self._tokenizer, [index])[0])
+
+    def rest(self) -> str:
+        """What the last tokens began and did not complete, as U+FFFD; call it when no more tokens come."""
+        return self._decoder.decode(b"", final=True)
+
+
 def _scheme_of(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], bytes]:
     names = _decoder_names(tokenizer)
     if "ByteLevel" in names:

@@ -12,7 +12,7 @@ C rows.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from jaxtyping import Int64
@@ -31,6 +31,10 @@ from mistudio.steering.delta import Delta
 from mistudio.steering.readings import read_back
 from mistudio.steering.row_edits import RowEdits, RowPlan
 
+OnTokens = Callable[[Sequence[int | None]], None]
+"""Is told the token that each row of the batch has just got, in the order of `Comparison.rows`; None for a row whose
+text had ended before."""
+
 
 def steer(
     lm: LanguageModel,
@@ -41,6 +45,7 @@ def steer(
     *,
     max_activation: Mapping[int, float],
     max_norm: float | None = None,
+    on_tokens: OnTokens | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Continue each prompt once by itself and once under each spec.
@@ -50,6 +55,7 @@ def steer(
         max_activation: largest activation of each edited latent, which is what a strength of 1 means.
         max_norm: tokens with a larger norm at the hook point are left alone; the SAE's token filter decides where
             None.
+        on_tokens: called after each step, while the texts are being written; may raise to stop.
 
     Raises:
         BadInput: no prompt, an unknown latent or unit, another hook point, or a prompt too long for the model.
@@ -71,7 +77,7 @@ def steer(
     )
     encoded = [encode_prompt(lm, prompt, config) for prompt in prompts]
     prompt_ids = [ids for ids in encoded for _ in range(rows_per_prompt)]
-    generated = _generate(lm, point, plan, prompt_ids, config, progress or Silent())
+    generated = _generate(lm, point, plan, prompt_ids, config, on_tokens, progress or Silent())
     latents = sorted({one.latent for spec in specs for one in spec.edits})
     readings = read_back(lm, point, plan, prompt_ids, generated.written, latents)
     tokens = sum(len(ids) for ids in generated.written)
@@ -126,16 +132,22 @@ def _generate(
     plan: RowPlan,
     prompt_ids: Sequence[Sequence[int]],
     config: GenerateConfig,
+    on_tokens: OnTokens | None,
     progress: Progress,
 ) -> _Generated:
     batch = pad_left(prompt_ids, pad_id=0)
     edits = RowEdits(plan, batch.ids_CT, batch.attention_mask_CT.bool())
     steps = 0
+    ended = [False] * len(prompt_ids)
 
     def on_step(ids_C: Int64[Tensor, " C"]) -> None:
         nonlocal steps
         steps += 1
         edits.on_step(ids_C)
+        ids = ids_C.tolist()
+        if on_tokens is not None:
+            on_tokens([None if over else index for index, over in zip(ids, ended, strict=True)])
+        ended[:] = [over or index in plan.end_ids for index, over in zip(ids, ended, strict=True)]
         progress.advance("generate", steps, config.max_new_tokens)
         progress.checkpoint()
 
