@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
+import { cx } from "@/kit/cx";
+import { machine } from "./queries";
+
+interface Load {
+  label: string;
+  percent: number;
+}
+
+/** How busy processor, memory and GPU are; the whole of it is on the system page. */
+export function MachinePills() {
+  const { data } = useQuery(machine);
+  const loads = data === undefined ? [] : loadsOf(data);
+  if (loads.length === 0) return null;
+  return (
+    <Link
+      to="/system"
+      aria-label={`System: ${loads.map(({ label, percent }) => `${label} ${percent} percent`).join(", ")}`}
+      className="hidden h-7 items-center gap-3 rounded-full border border-line px-3 text-xs text-ink-3 transition-colors hover:border-line-strong xl:flex"
+    >
+      {loads.map(({ label, percent }) => (
+        <span key={label} className="flex items-center gap-1.5">
+          {label}
+          <span
+            className={cx(
+              "w-9 text-right font-medium tabular-nums",
+              percent >= 95 ? "text-danger" : percent >= 85 ? "text-warn" : "text-ink-2",
+            )}
+          >
+            {percent} %
+          </span>
+        </span>
+      ))}
+    </Link>
+  );
+}
+
+function loadsOf(sample: Record<string, unknown>): Load[] {
+  const load = (label: string, value: unknown): Load[] =>
+    typeof value === "number" ? [{ label, percent: Math.round(value) }] : [];
+  return [
+    ...load("CPU", sample.cpu_percent),
+    ...load("RAM", sample.memory_percent),
+    ...load("GPU", sample.gpu_percent),
+  ];
+}

@@ -1,0 +1,107 @@
+import { Search, X } from "lucide-react";
+import { type ComponentProps, useState } from "react";
+import { cx } from "./cx";
+
+/** How every control of one line looks. */
+export const control =
+  "h-9 w-full min-w-0 rounded-lg border border-line-strong/60 bg-sunken px-3 text-base text-ink transition-colors " +
+  "hover:border-line-strong aria-invalid:border-danger disabled:opacity-50";
+
+/** One line of text. */
+export function TextInput({ className, ...rest }: ComponentProps<"input">) {
+  return <input type="text" autoComplete="off" spellCheck={false} {...rest} className={cx(control, className)} />;
+}
+
+/** Several lines of text. */
+export function TextArea({ className, rows = 4, ...rest }: ComponentProps<"textarea">) {
+  return <textarea rows={rows} {...rest} className={cx(control, "h-auto resize-y py-2", className)} />;
+}
+
+type NumberInputProps = Omit<ComponentProps<"input">, "value" | "onChange" | "type"> & {
+  value: number | null;
+  /** Null when the field is emptied; not called while the text is no number. */
+  onChange: (value: number | null) => void;
+  /** Refuses fractions while typing. */
+  whole?: boolean;
+};
+
+/** A number. Takes `1e-4`, `2_000_000` and `2,000,000`; arrow keys step it. */
+export function NumberInput({ value, onChange, whole = false, step, min, max, className, ...rest }: NumberInputProps) {
+  const [draft, setDraft] = useState<string | null>(null);
+  const stride = typeof step === "number" ? step : whole ? 1 : 0.1;
+  const read = (text: string): number | null | undefined => {
+    const plain = text.replace(/[_,\s]/g, "").replace("−", "-");
+    if (plain === "") return null;
+    const parsed = Number(plain);
+    return Number.isFinite(parsed) && !(whole && !Number.isInteger(parsed)) ? parsed : undefined;
+  };
+  const wrong = draft !== null && read(draft) === undefined;
+  return (
+    <input
+      {...rest}
+      type="text"
+      inputMode={whole ? "numeric" : "decimal"}
+      autoComplete="off"
+      value={draft ?? (value === null ? "" : String(value))}
+      aria-invalid={wrong || rest["aria-invalid"]}
+      className={cx(control, "tabular-nums", className)}
+      onChange={(event) => {
+        setDraft(event.target.value);
+        const parsed = read(event.target.value);
+        if (parsed !== undefined) onChange(parsed);
+      }}
+      onBlur={() => {
+        if (!wrong) setDraft(null);
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+        event.preventDefault();
+        const moved = (value ?? 0) + (event.key === "ArrowUp" ? stride : -stride);
+        const bounded = Math.min(Number(max ?? Infinity), Math.max(Number(min ?? -Infinity), moved));
+        setDraft(null);
+        onChange(Number(bounded.toPrecision(12)));
+      }}
+    />
+  );
+}
+
+type SearchInputProps = Omit<ComponentProps<"input">, "value" | "onChange"> & {
+  value: string;
+  onChange: (value: string) => void;
+  /** Its accessible name: what is searched. */
+  label: string;
+};
+
+/** A field to search in, with a way to empty it. */
+export function SearchInput({ value, onChange, label, className, ...rest }: SearchInputProps) {
+  return (
+    <div className={cx("relative", className)}>
+      <Search
+        size={15}
+        aria-hidden
+        className="pointer-events-none absolute top-1/2 left-3 -translate-y-1/2 text-ink-3"
+      />
+      <input
+        type="search"
+        autoComplete="off"
+        spellCheck={false}
+        placeholder={label}
+        {...rest}
+        aria-label={label}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        className={cx(control, "pr-9 pl-9 [&::-webkit-search-cancel-button]:hidden")}
+      />
+      {value !== "" && (
+        <button
+          type="button"
+          aria-label={`Clear: ${label}`}
+          onClick={() => onChange("")}
+          className="absolute top-1/2 right-1.5 grid size-6 -translate-y-1/2 place-items-center rounded-md text-ink-3 hover:text-ink"
+        >
+          <X size={14} aria-hidden />
+        </button>
+      )}
+    </div>
+  );
+}
