@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import Field
-
 from mistudio.activations.config import TraceConfig
 from mistudio.activations.outliers import TokenFilter
 from mistudio.activations.record import trace
@@ -33,6 +31,7 @@ from mistudio.corpora.config import CorpusConfig, TokenizeConfig
 from mistudio.corpora.corpus import add_corpus
 from mistudio.corpora.tokenize import tokenize
 from mistudio.corpora.tokens import Tokens
+from mistudio.demo.config import DemoConfig
 from mistudio.demo.packages import MODEL, TEXT, fetch
 from mistudio.demo.showcase import Showcase, steer_with_the_best
 from mistudio.evaluation.config import EvaluateConfig
@@ -51,27 +50,6 @@ from mistudio.training.config import TrainConfig
 from mistudio.training.train import train
 
 _Result = TypeVar("_Result")
-
-
-class DemoConfig(Config):
-    """The sizes of the demo; the defaults are what its promises are measured with."""
-
-    layer: int = Field(default=15, ge=0)
-    """Layer whose output is opened."""
-    recorded_tokens: int = Field(default=700_000, gt=0)
-    """Tokens to run through the model. Passes over a recording cost a fraction of recording more."""
-    passes: int = Field(default=4, gt=0)
-    """Times that training goes over the recording."""
-    k: int = Field(default=32, gt=0)
-    """Active latents per token."""
-    expansion: float = Field(default=8.0, gt=0)
-    """Latents per dimension."""
-    lr: float | None = Field(default=None, gt=0)
-    """Adam's learning rate; the rule of `mistudio train` where not given."""
-    evaluated_tokens: int = Field(default=65_536, gt=0)
-    """Held-out tokens for the quality numbers."""
-    splice_contexts: int = Field(default=64, gt=0)
-    """Held-out contexts for the cross-entropies."""
 
 
 class Road(NamedTuple):

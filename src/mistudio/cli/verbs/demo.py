@@ -25,9 +25,10 @@ def demo(
 
         mistudio demo --out ./report.html
     """
+    from mistudio.demo.config import DemoConfig
     from mistudio.demo.report import write_report
     from mistudio.demo.report_content import report_content
-    from mistudio.demo.road import DemoConfig, walk
+    from mistudio.demo.road import walk
 
     with console.working() as progress:
         road = walk(context.obj, DemoConfig(), progress)

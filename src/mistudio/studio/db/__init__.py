@@ -1,0 +1,1 @@
+"""PostgreSQL: tables with their queries beside them, migrations, and the embedded server."""

@@ -1,0 +1,77 @@
+"""Connections: one transaction a request or step, committed at the edge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from mistudio.errors import MistudioError
+
+Session = AsyncSession
+
+
+class DatabaseUnavailable(MistudioError):
+    """PostgreSQL does not answer."""
+
+    status = 503
+    default_remedy = "Wait a moment: it is restarted by itself. If it stays away, see `mistudio status`."
+
+
+DISCONNECTED = (InterfaceError, OperationalError, ConnectionError, OSError)
+"""What a query raises while the server is away."""
+
+
+def asyncpg_url(url: str) -> str:
+    """The same database through asyncpg, whatever driver the address names."""
+    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections.
+
+    Args:
+        url: of a PostgreSQL.
+        pool_size: connections that are kept.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url = asyncpg_url(url)
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=10,
+            connect_args={"server_settings": {"application_name": f"mistudio-{os.getpid()}"}, "timeout": 10},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A transaction: committed at the end, rolled back if the block raises.
+
+        Raises:
+            DatabaseUnavailable: the server is away.
+        """
+        try:
+            async with self._sessions() as session, session.begin():
+                yield session
+        except (InterfaceError, ConnectionError) as error:
+            raise DatabaseUnavailable("The database does not answer.") from error
+        except OperationalError as error:
+            raise DatabaseUnavailable("The database does not answer.") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """A row's values by column name."""
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}

@@ -1,0 +1,1 @@
+"""Live events: one catalogue, published through PostgreSQL, delivered through Socket.IO."""

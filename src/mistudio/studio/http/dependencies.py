@@ -1,0 +1,83 @@
+"""What endpoints ask for: the studio, a transaction, a page of a list.
+
+async def list_jobs(studio: Studio, session: Transaction, wanted: Paging) -> Page[JobOut]: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Request
+
+from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.session import Database, Session
+from mistudio.studio.http.schemas import Item, Page, Pagination
+from mistudio.studio.queue.celery_app import Waker
+from mistudio.studio.settings import Settings
+
+
+@dataclass
+class StudioState:
+    """What one API process holds."""
+
+    settings: Settings
+    database: Database
+    waker: Waker
+    engine: Any
+
+
+def _studio(request: Request) -> StudioState:
+    state: StudioState = request.app.state.studio
+    return state
+
+
+Studio = Annotated[StudioState, Depends(_studio)]
+
+
+class RequestTransaction:
+    """The request's transaction; jobs created in it are woken after the commit."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.created: list[Job] = []
+
+
+async def _transaction(studio: Studio) -> AsyncIterator[RequestTransaction]:
+    async with studio.database.session() as session:
+        transaction = RequestTransaction(session)
+        yield transaction
+    for queue in {job.queue for job in transaction.created}:
+        await studio.waker.wake_soon(queue)
+
+
+# Ends before the answer is sent: who reads "created" finds it.
+Transaction = Annotated[RequestTransaction, Depends(_transaction, scope="function")]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """The part of a list that is asked for."""
+
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1
+    limit: Annotated[int, Query(ge=1, le=1000, description="Items a page.")] = 50
+    search: Annotated[str | None, Query(max_length=200, description="Text that must occur.")] = None
+    order: Annotated[Literal["asc", "desc"], Query(description="Direction of the sort.")] = "desc"
+    offset: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offset", (self.page - 1) * self.limit)
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest or newest comes first."""
+        return self.order == "desc"
+
+    def of(self, items: Iterable[Item] | Sequence[Item], total: int) -> Page[Item]:
+        """These items as an answer."""
+        pagination = Pagination(page=self.page, limit=self.limit, total=total, has_next=self.page * self.limit < total)
+        return Page(data=list(items), pagination=pagination)
+
+
+Paged = Annotated[Paging, Depends()]

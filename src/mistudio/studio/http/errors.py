@@ -1,0 +1,145 @@
+"""Failures as answers: a `MistudioError` has its status, anything else is a bug and says no more than that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from mistudio.errors import MistudioError
+from mistudio.studio.http.schemas import ErrorAnswer, ErrorBody
+
+log = logging.getLogger(__name__)
+
+_RETRYABLE = frozenset({408, 425, 429, 502, 503, 504})
+_WORDS = {
+    400: ("BadRequest", "The request is not understood."),
+    401: ("Unauthorized", "This studio wants a token."),
+    403: ("Forbidden", "This is not allowed."),
+    404: ("NotFound", "There is nothing at this address."),
+    405: ("MethodNotAllowed", "This address does not take this method."),
+    409: ("Conflict", "This cannot be done in the present state."),
+    413: ("TooLarge", "What was sent is too large."),
+    415: ("UnsupportedMediaType", "This kind of content is not taken here."),
+    422: ("BadInput", "Something in the request has a value that cannot work."),
+    429: ("TooManyRequests", "Too many requests in a short time."),
+    500: ("InternalError", "Something went wrong here."),
+    503: ("Unavailable", "This cannot be done at the moment."),
+    507: ("DiskFull", "The disk is full."),
+}
+
+
+class NotAllowedNow(MistudioError):
+    """What is asked for does not fit the present state of the thing."""
+
+    status = 409
+    default_remedy = "Look at its present state first."
+
+
+class StillUsed(MistudioError):
+    """Something cannot be deleted, because other things were made of it."""
+
+    status = 409
+    default_remedy = "Delete those first."
+
+    def __init__(self, message: str, *, remedy: str | None = None, used_by: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.details = {"used_by": list(used_by)}
+
+
+class Unauthorized(MistudioError):
+    """No token, or one that is not known."""
+
+    status = 401
+    default_remedy = "Sign in with one of the tokens in MISTUDIO_API_TOKENS."
+
+
+class Forbidden(MistudioError):
+    """The token's role is too low, or the request comes from a page of another site."""
+
+    status = 403
+    default_remedy = "Use a token with a higher role."
+
+
+class TooLarge(MistudioError):
+    """A body is larger than allowed."""
+
+    status = 413
+    default_remedy = "Send less, or raise MISTUDIO_MAX_UPLOAD_BYTES."
+
+
+class TooManyRequests(MistudioError):
+    """A rate limit is used up."""
+
+    status = 429
+    default_remedy = "Wait for as many seconds as Retry-After says."
+
+
+def answer(status: int, code: str, message: str, details: dict[str, Any], **headers: str) -> JSONResponse:
+    """An error as a response."""
+    body = ErrorBody(
+        code=code, message=message, details=details, retryable=status in _RETRYABLE, timestamp=datetime.now(UTC)
+    )
+    return JSONResponse(ErrorAnswer(error=body).model_dump(mode="json"), status_code=status, headers=headers)
+
+
+def of_error(error: MistudioError, **headers: str) -> JSONResponse:
+    """A library's or the studio's error as a response."""
+    details = {"remedy": error.remedy, **getattr(error, "details", {})}
+    return answer(error.status, type(error).__name__, error.message, details, **headers)
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that can fail with these statuses, besides 422 and 500."""
+    return {status: {"model": ErrorAnswer, "description": _WORDS[status][1]} for status in sorted({*statuses, 422})}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of the app in the one shape."""
+
+    @app.exception_handler(MistudioError)
+    async def _ours(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, MistudioError)
+        return of_error(error)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code, words = _WORDS.get(error.status_code, ("Error", str(error.detail)))
+        remedy = "See /api/docs for what there is." if error.status_code in (404, 405) else str(error.detail)
+        return answer(error.status_code, code, words, {"remedy": remedy}, **(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return _validation(error)
+
+    @app.exception_handler(Exception)
+    async def _bug(request: Request, error: Exception) -> JSONResponse:
+        log.exception("unhandled error", exc_info=error, extra={"path": request.url.path})
+        remedy = "This is a bug: please report it with the request's id and the log of the API."
+        return answer(500, "InternalError", _WORDS[500][1], {"remedy": remedy})
+
+
+def _validation(error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    constraints = {
+        name: value for name, value in (first.get("ctx") or {}).items() if isinstance(value, str | int | float)
+    }
+    value = first.get("input")
+    details = {
+        "remedy": "Correct this field; /api/docs describes it.",
+        "field": field,
+        "value": value if isinstance(value, str | int | float | bool | None) else type(value).__name__,
+        "constraints": constraints,
+        "problems": [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:20]],
+    }
+    message = f"{field}: {first['msg'].removeprefix('Value error, ')}."
+    return answer(422, "BadInput", message, details)

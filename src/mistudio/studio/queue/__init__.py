@@ -1,0 +1,1 @@
+"""Jobs: one table, one state machine, leases; Celery wakes the workers."""

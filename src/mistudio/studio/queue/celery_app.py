@@ -1,0 +1,85 @@
+"""Celery: it tells workers that a queue has work, and no more. What is to be done stands in the jobs' table.
+
+Messages lie in folders of the home, or in Redis. A lost message delays a job by the reconciler's period, one that
+comes twice does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from celery import Celery
+
+from mistudio.studio.queue.requests import QUEUES, Queue
+from mistudio.studio.settings import Settings
+
+WAKE = "mistudio.wake"
+"""Look at a queue and run what waits there."""
+RECONCILE = "mistudio.reconcile"
+"""Queue again what a dead process left, and wake queues with work."""
+RECONCILE_SECONDS = 5.0
+
+
+def celery_app(settings: Settings) -> Celery:
+    """The application that sends and receives messages."""
+    app = Celery("mistudio")
+    app.conf.update(
+        **_broker(settings),
+        task_ignore_result=True,
+        task_default_queue="analysis",
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        beat_schedule={
+            "reconcile": {
+                "task": RECONCILE,
+                "schedule": RECONCILE_SECONDS,
+                "options": {"queue": "analysis", "expires": RECONCILE_SECONDS},
+            }
+        },
+        beat_schedule_filename=str(settings.run_dir / "beat"),
+    )
+    return app
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    if settings.redis_url:
+        return {"broker_url": settings.redis_url, "broker_transport_options": {"visibility_timeout": 3600}}
+    for folder in ("messages", "processed", "control"):
+        (settings.queue_dir / folder).mkdir(parents=True, exist_ok=True)
+    messages = str(settings.queue_dir / "messages")
+    return {
+        "broker_url": "filesystem://",
+        "broker_transport_options": {
+            "data_folder_in": messages,
+            "data_folder_out": messages,
+            "processed_folder": str(settings.queue_dir / "processed"),
+            "control_folder": str(settings.queue_dir / "control"),
+            "store_processed": False,
+            "polling_interval": 0.1,
+        },
+    }
+
+
+class Waker:
+    """Wakes the workers of a queue."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = celery_app(settings)
+
+    def wake(self, queue: str) -> None:
+        """Send the message."""
+        self._app.send_task(WAKE, args=[queue], queue=queue, expires=60, ignore_result=True)
+
+    async def wake_soon(self, queue: Queue | str) -> None:
+        """Send the message from a coroutine."""
+        await asyncio.to_thread(self.wake, queue)
+
+
+__all__ = ["QUEUES", "RECONCILE", "WAKE", "Waker", "celery_app"]

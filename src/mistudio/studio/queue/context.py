@@ -1,0 +1,112 @@
+"""What a job's function is given: its request, the store, and whom to report to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mistudio.artifacts.atomic import write_json
+from mistudio.artifacts.manifest import MANIFEST, Artifact, open_artifact
+from mistudio.artifacts.store import LocalStore
+from mistudio.errors import NotFound
+from mistudio.studio.db import artifacts, trainings
+from mistudio.studio.db.artifacts import KINDS
+from mistudio.studio.db.base import new_id
+from mistudio.studio.db.session import Session
+from mistudio.studio.events.catalogue import MetricPoint, TrainingCheckpoint, TrainingMetrics
+from mistudio.studio.events.publish import publish
+from mistudio.studio.queue.job_progress import JobProgress, log
+from mistudio.studio.queue.portal import Portal
+from mistudio.studio.queue.requests import Entity
+from mistudio.studio.settings import Settings
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a job made: one thing of the store."""
+
+    entity: Entity
+    path: Path
+    """Of an artifact its directory, of an evaluation its file."""
+
+
+@dataclass
+class JobContext:
+    """The job that this process runs."""
+
+    job_id: str
+    subject: str | None
+    settings: Settings
+    progress: JobProgress
+    portal: Portal
+    failures: list[str] = field(default_factory=list)
+    """Items that failed; with any the job ends as completed_with_errors."""
+
+    @property
+    def store(self) -> LocalStore:
+        """The artifacts."""
+        return self.settings.store
+
+    def artifact(self, entity: Entity, row_id: str) -> Path:
+        """The directory of an artifact.
+
+        Raises:
+            NotFound: there is none with that id or name.
+        """
+        row = self.portal.run(lambda session: artifacts.get(session, entity, row_id))
+        if row is None or not (Path(row.path) / MANIFEST).is_file():
+            raise NotFound(f"There is no {entity.replace('_', ' ')} {row_id!r} any more.", remedy="Choose another one.")
+        return Path(row.path)
+
+    def make(self, entity: Entity, name: str, work: Callable[[Path], Artifact]) -> Made:
+        """Make an artifact of that name, or take the one that an earlier attempt of this job finished."""
+        path = self.store.path(KINDS[entity], name)
+        if (path / MANIFEST).is_file():
+            open_artifact(path)
+        else:
+            work(path)
+        return Made(entity, path)
+
+    def write_evaluation(self, sae_id: str, tokenization_id: str, result: Mapping[str, Any]) -> Made:
+        """Keep the result of an evaluation."""
+        folder = self.settings.evaluations_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{new_id('evaluation')}.json"
+        content = {
+            "sae_id": sae_id,
+            "tokenization_id": tokenization_id,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "result": dict(result),
+        }
+        write_json(path, content)
+        return Made("evaluation", path)
+
+    def fail_item(self, name: str, error: Exception) -> None:
+        """One item of many failed; the others go on."""
+        log.error("%s failed: %s", name, error)
+        self.failures.append(name)
+
+    def training_metrics(self, training_id: str, lines: Iterable[str]) -> None:
+        """Keep and publish new lines of a training's log."""
+        rows = [json.loads(line) for line in lines]
+        if not rows:
+            return
+
+        async def write(session: Session) -> None:
+            await trainings.write_metrics(session, training_id, rows)
+            # A notification has room for few lines; the rest is fetched when the page asks for the curve.
+            points = tuple(MetricPoint(**row) for row in rows[-8:])
+            await publish(
+                session, TrainingMetrics(training_id=training_id, points=points), [f"trainings/{training_id}"]
+            )
+
+        self.portal.run(write)
+
+    def training_checkpoint(self, training_id: str, step: int, size: int) -> None:
+        """Publish that a checkpoint was saved."""
+        event = TrainingCheckpoint(training_id=training_id, step=step, bytes=size)
+        self.portal.run(lambda session: publish(session, event, [f"trainings/{training_id}"]))

@@ -1,0 +1,79 @@
+"""Put a job into its queue. The row is written in the caller's transaction; the worker is woken after the commit."""
+
+from __future__ import annotations
+
+from mistudio.artifacts.manifest import MANIFEST
+from mistudio.errors import ArtifactExists
+from mistudio.studio.db import jobs
+from mistudio.studio.db.artifacts import KINDS
+from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.lifecycle import JobState
+from mistudio.studio.db.session import Session
+from mistudio.studio.events.publish import publish_state
+from mistudio.studio.queue.requests import Request
+from mistudio.studio.settings import Settings
+
+_PRIORITY = {"delete": 10, "demo": -1}
+
+
+async def create(
+    session: Session,
+    settings: Settings,
+    request: Request,
+    *,
+    title: str,
+    subject: str | None = None,
+    device: str | None = None,
+    retry_of: str | None = None,
+) -> Job:
+    """Write a job that waits.
+
+    Args:
+        title: what it does, for people.
+        subject: the channel of what it is about.
+        device: the slot that it needs: one job of a slot runs at a time.
+
+    Raises:
+        ArtifactExists: what it is to make is there already, or another job is making it.
+    """
+    await _check_name(session, settings, request, subject)
+    content = request.model_dump(mode="json")
+    job = Job(
+        kind=content["kind"],
+        queue=request.queue,
+        title=title,
+        request=content,
+        subject=subject,
+        device=device,
+        retry_of=retry_of,
+        priority=_PRIORITY.get(content["kind"], 0),
+        state=JobState.QUEUED,
+    )
+    session.add(job)
+    await session.flush()
+    await session.refresh(job)
+    await publish_state(session, job, None)
+    return job
+
+
+async def _check_name(session: Session, settings: Settings, request: Request, subject: str | None) -> None:
+    kind = KINDS.get(request.makes or "")
+    if kind is None or request.name is None:
+        return
+    taken = ArtifactExists(
+        f"There is {_A[request.makes or '']} called {request.name!r} already.", remedy="Choose another name."
+    )
+    if (settings.store.path(kind, request.name) / MANIFEST).is_file():
+        raise taken
+    if await jobs.makes(session, type(request).model_fields["kind"].default, request.name, except_subject=subject):
+        raise taken
+
+
+_A = {
+    "dataset": "a data set",
+    "tokenization": "a tokenization",
+    "model": "a model",
+    "recording": "a recording",
+    "sae": "an SAE",
+    "feature_set": "a feature set",
+}

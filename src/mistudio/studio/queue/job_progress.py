@@ -1,0 +1,165 @@
+"""The library's `Progress`, as a job sees it: reports go to the job's row, requests to stop come from there.
+
+A thread renews the lease and carries the newest report with it, at most a few times a second, so that a step may report
+as often as it likes. A database that is away delays reports and stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from mistudio.errors import Cancelled, Paused
+from mistudio.studio.db import jobs
+from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.lifecycle import JobState, Wanted
+from mistudio.studio.db.session import Session
+from mistudio.studio.events.catalogue import JobProgress as ProgressEvent
+from mistudio.studio.events.publish import publish, publish_state
+from mistudio.studio.queue.portal import Portal
+
+REPORT_SECONDS = 0.25
+CANCEL_SECONDS = 1.2
+"""How long a cancelled job may go on until its process group is killed."""
+_LOG_SECONDS = 5.0
+_RATE_SECONDS = 10.0
+LEASE_LOST = 75
+"""Exit code of a process whose job was given to another."""
+
+log = logging.getLogger("job")
+
+
+class JobProgress:
+    """Progress of the job that this process runs."""
+
+    def __init__(self, portal: Portal, job: Job, *, lease_seconds: float) -> None:
+        assert job.lease is not None
+        self._portal, self._job, self._lease, self._lease_seconds = portal, job, job.lease, lease_seconds
+        self._wanted = Wanted.RUN
+        self._requeue = False
+        self._report: tuple[str, float, float | None, dict[str, float]] | None = None
+        self._history: deque[tuple[float, float]] = deque()
+        self._stage: str | None = None
+        self._logged = 0.0
+        self._ended = threading.Event()
+        self._on_beat: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    # ── the library's side ───────────────────────────────────────────────────────────────────────
+
+    def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:
+        """Note the newest report."""
+        self._report = (stage, float(done), None if total is None else float(total), metrics)
+        if stage != self._stage or time.monotonic() - self._logged > _LOG_SECONDS:
+            self._stage, self._logged = stage, time.monotonic()
+            of = f" of {total:,.0f}" if total else ""
+            numbers = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            log.info("%s: %s%s  %s", stage, f"{done:,.0f}", of, numbers)
+
+    def checkpoint(self) -> None:
+        """Go on, or stop as asked.
+
+        Raises:
+            Cancelled: the job is to be given up.
+            Paused: the job is to be saved and continued later.
+        """
+        if self._wanted is Wanted.CANCEL:
+            raise Cancelled("Cancelled as asked.")
+        if self._wanted is Wanted.PAUSE or self._requeue:
+            raise Paused("Stopped as asked; what was finished is saved.")
+
+    # ── the job's side ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def state_after_pause(self) -> JobState:
+        """Paused if a person asked for it; queued if the studio is being stopped."""
+        return JobState.PAUSED if self._wanted is Wanted.PAUSE else JobState.QUEUED
+
+    def stop_for_later(self) -> None:
+        """The studio is being stopped: save and go back into the queue."""
+        self._requeue = True
+
+    def on_beat(self, function: Callable[[], None]) -> None:
+        """Call `function` with every heartbeat, in the heartbeat's thread."""
+        self._on_beat.append(function)
+
+    def start(self) -> None:
+        """Begin to renew the lease."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop renewing; the job's last report is written first."""
+        self._ended.set()
+        self._thread.join(timeout=self._lease_seconds)
+
+    def _beat(self) -> None:
+        renewed, asked = 0.0, None
+        while not self._ended.wait(REPORT_SECONDS):
+            # The flag in the row is read with every renewal: it must come often enough for a prompt cancel.
+            if self._report is not None or time.monotonic() - renewed > REPORT_SECONDS:
+                renewed = self._renew(renewed)
+            for function in self._on_beat:
+                function()
+            if self._wanted is Wanted.CANCEL:
+                asked = asked or time.monotonic()
+                if time.monotonic() - asked > CANCEL_SECONDS:
+                    self._end_by_force()
+        self._renew(renewed)
+
+    def _renew(self, renewed: float) -> float:
+        report, self._report = self._report, None
+        try:
+            wanted = self._portal.run(lambda session: self._write(session, report), timeout=self._lease_seconds)
+        except Exception as error:  # noqa: BLE001  whatever it is, the work itself is sound
+            log.warning("The database does not answer (%s); the work goes on.", type(error).__name__)
+            self._report = self._report or report
+            return renewed
+        if wanted is None:
+            log.error("This job was given to another process; this one ends.")
+            logging.shutdown()
+            os.killpg(0, signal.SIGKILL)
+        self._wanted = wanted or Wanted.RUN
+        return time.monotonic()
+
+    async def _write(self, session: Session, report: tuple[Any, ...] | None) -> Wanted | None:
+        values: dict[str, Any] = {}
+        if report is not None:
+            stage, done, total, metrics = report
+            rate = self._rate(stage, done)
+            values = {"stage": stage, "done": done, "total": total, "metrics": metrics, "rate": rate}
+        wanted = await jobs.renew(session, self._job.id, self._lease, lease_seconds=self._lease_seconds, **values)
+        if report is not None and wanted is not None:
+            eta = (total - done) / rate if total is not None and rate else None
+            event = ProgressEvent(
+                job_id=self._job.id, stage=stage, done=done, total=total, rate=rate, eta_seconds=eta, metrics=metrics
+            )
+            await publish(session, event, [f"jobs/{self._job.id}", "jobs"])
+        return wanted
+
+    def _rate(self, stage: str, done: float) -> float | None:
+        now = time.monotonic()
+        if stage != self._stage or (self._history and done < self._history[-1][1]):
+            self._history.clear()
+        self._history.append((now, done))
+        while now - self._history[0][0] > _RATE_SECONDS:
+            self._history.popleft()
+        (then, before), elapsed = self._history[0], now - self._history[0][0]
+        return (done - before) / elapsed if elapsed > 0.5 and now > then else None
+
+    def _end_by_force(self) -> None:
+        """The work does not come to a checkpoint: say that it is cancelled, and kill this process group."""
+        log.warning("The work did not stop by itself within %s s; it is ended.", CANCEL_SECONDS)
+        self._portal.run(self._cancelled)
+        logging.shutdown()
+        os.killpg(0, signal.SIGKILL)
+
+    async def _cancelled(self, session: Session) -> None:
+        job = await jobs.finish(session, self._job.id, self._lease, JobState.CANCELLED)
+        if job is not None:
+            await publish_state(session, job, JobState.RUNNING)

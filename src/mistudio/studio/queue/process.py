@@ -1,0 +1,160 @@
+"""The process that does one job: hold the lock and the lease, call the job's function, write down how it ended.
+
+Whatever becomes of it, the row says so: the function's error, or, if the process is killed, whoever notices.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.manifest import open_artifact
+from mistudio.errors import Cancelled, MistudioError, Paused
+from mistudio.studio.db import indexing, jobs
+from mistudio.studio.db.artifacts import KINDS
+from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.lifecycle import JobState
+from mistudio.studio.db.session import Session
+from mistudio.studio.events.catalogue import JobCompleted, JobFailed, StoreChanged
+from mistudio.studio.events.publish import channels_of, publish, publish_state
+from mistudio.studio.queue.context import JobContext, Made
+from mistudio.studio.queue.job_lock import job_lock
+from mistudio.studio.queue.job_progress import JobProgress, log
+from mistudio.studio.queue.portal import Portal
+from mistudio.studio.queue.requests import JobRequest
+from mistudio.studio.settings import Settings
+
+JobFunction = Callable[[Any, JobContext], Made | None]
+
+_INSIST_SECONDS = 300.0
+
+
+def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[str], JobFunction]) -> None:
+    """Do a job that this process was started for."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    logging.captureWarnings(True)
+    portal = Portal(_url(settings))
+    with job_lock(settings.jobs_dir / job_id):
+        job = portal.run(lambda session: jobs.get(session, job_id))
+        if job is None or job.lease != lease:
+            log.error("Another process has this job by now.")
+            return
+        progress = JobProgress(portal, job, lease_seconds=settings.lease_seconds)
+        signal.signal(signal.SIGTERM, lambda *_: progress.stop_for_later())
+        context = JobContext(job.id, job.subject, settings, progress, portal)
+        progress.start()
+        log.info("Attempt %d: %s", job.attempts, job.title)
+        ending = _work(job, context, function_of(job.kind))
+        progress.end()
+        _insist(portal, ending)
+    portal.close()
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None, "the launcher names the database to every process"
+    return settings.database_url
+
+
+def _work(job: Job, context: JobContext, function: JobFunction) -> Callable[[Session], Awaitable[None]]:
+    """Call the function.
+
+    Returns:
+        What is to be written down.
+    """
+    request = JobRequest.model_validate(job.request).root
+    try:
+        context.progress.checkpoint()
+        made = function(request, context)
+    except Cancelled:
+        log.info("Cancelled.")
+        remove_partial(context.settings, job)
+        return lambda session: _end(session, job, JobState.CANCELLED)
+    except Paused:
+        state = context.progress.state_after_pause
+        log.info("Saved and %s.", state)
+        return lambda session: _end(session, job, state)
+    except MistudioError as error:
+        log.error("%s %s", error.message, error.remedy)
+        return _failure(job, type(error).__name__, error.message, error.remedy)
+    except MemoryError:
+        return _failure(job, "NotEnoughMemory", "The machine ran out of memory.", "Choose smaller sizes, then retry.")
+    except Exception as error:  # noqa: BLE001  a bug of ours must not leave the row running
+        log.error("%s", traceback.format_exc())
+        remedy = "This is a bug: please report it with the job's log. Retrying repeats the job as it was."
+        return _failure(job, "InternalError", f"{type(error).__name__}: {error}", remedy)
+    log.info("Done.")
+    return lambda session: _completion(session, job, context, made)
+
+
+async def _completion(session: Session, job: Job, context: JobContext, made: Made | None) -> None:
+    """Write the row of what was made and the end of the job in one transaction."""
+    row_id: str | None = None
+    if made is not None and made.entity == "evaluation":
+        row_id = await indexing.index_evaluation(session, made.path, job_id=job.id)
+    elif made is not None:
+        row_id = await indexing.index_artifact(session, made.entity, open_artifact(made.path), job_id=job.id)
+    state = JobState.COMPLETED_WITH_ERRORS if context.failures else JobState.COMPLETED
+    result = {"entity": made.entity, "id": row_id, "name": made.path.name} if made else None
+    ended = await jobs.finish(
+        session, job.id, job.lease or "", state, result=result, failed_items=len(context.failures)
+    )
+    if ended is None:
+        return
+    event = JobCompleted(
+        job_id=job.id,
+        kind=job.kind,
+        title=job.title,
+        failed_items=len(context.failures),
+        entity=made.entity if made else None,
+        entity_id=row_id,
+        entity_name=made.path.name if made else None,
+    )
+    await publish(session, event, channels_of(job))
+    await publish_state(session, ended, JobState.RUNNING)
+    if made is not None:
+        await publish(session, StoreChanged(entity=made.entity, id=row_id), ["store"])
+
+
+def _failure(job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[None]]:
+    async def write(session: Session) -> None:
+        error = {"code": code, "message": message, "remedy": remedy}
+        if await _end(session, job, JobState.FAILED, error=error):
+            event = JobFailed(job_id=job.id, kind=job.kind, title=job.title, code=code, message=message, remedy=remedy)
+            await publish(session, event, channels_of(job))
+
+    return write
+
+
+async def _end(session: Session, job: Job, state: JobState, **values: Any) -> bool:
+    ended = await jobs.finish(session, job.id, job.lease or "", state, **values)
+    if ended is not None:
+        await publish_state(session, ended, JobState.RUNNING)
+    return ended is not None
+
+
+def _insist(portal: Portal, work: Callable[[Session], Awaitable[Any]]) -> None:
+    """Write down the end, also if the database is away for a while."""
+    until = time.monotonic() + _INSIST_SECONDS
+    while True:
+        try:
+            portal.run(work)
+            return
+        except Exception as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("The end of the job is not written down yet: %s", error)
+            time.sleep(0.5)
+
+
+def remove_partial(settings: Settings, job: Job) -> None:
+    """Remove what a cancelled job had begun; a training's checkpoint stays until the training is deleted."""
+    kind, name = KINDS.get(JobRequest.model_validate(job.request).root.makes or ""), job.request.get("name")
+    if kind is not None and name and job.kind != "train":
+        shutil.rmtree(partial_of(settings.store.path(kind, name)), ignore_errors=True)

@@ -1,0 +1,150 @@
+"""What can be asked of a worker: one class a kind of job. The HTTP interface takes them, the jobs' rows keep them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, RootModel, model_validator
+
+from mistudio.activations.config import TraceConfig
+from mistudio.config import Config
+from mistudio.corpora.config import CorpusConfig, TokenizeConfig
+from mistudio.demo.config import DemoConfig
+from mistudio.evaluation.config import EvaluateConfig
+from mistudio.features.config import FindConfig
+from mistudio.language_models.config import ModelConfig
+from mistudio.training.config import TrainConfig
+
+Queue = Literal["training", "extraction", "analysis", "llm"]
+Entity = Literal["dataset", "tokenization", "model", "recording", "training", "sae", "evaluation", "feature_set"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+class Request(Config):
+    """What every request has."""
+
+    queue: ClassVar[Queue] = "extraction"
+    makes: ClassVar[Entity | None] = None
+    """What exists when it is done."""
+
+    name: Name | None = None
+    """Name of what is made, in the store; chosen from what it is made of where not given."""
+
+
+class DatasetAdd(Request):
+    """Bring text in."""
+
+    queue: ClassVar[Queue] = "analysis"
+    makes: ClassVar[Entity | None] = "dataset"
+    kind: Literal["dataset_add"] = "dataset_add"
+    config: CorpusConfig
+
+
+class DatasetTokenize(Request):
+    """Tokenize a data set for a model and pack it into contexts."""
+
+    queue: ClassVar[Queue] = "analysis"
+    makes: ClassVar[Entity | None] = "tokenization"
+    kind: Literal["dataset_tokenize"] = "dataset_tokenize"
+    dataset_id: str
+    model_id: str
+    """The model whose tokenizer is used."""
+    config: TokenizeConfig = TokenizeConfig()
+
+
+class ModelAdd(Request):
+    """Fetch a model and keep it as safetensors."""
+
+    queue: ClassVar[Queue] = "analysis"
+    makes: ClassVar[Entity | None] = "model"
+    kind: Literal["model_add"] = "model_add"
+    config: ModelConfig
+
+
+class Trace(Request):
+    """Record activations."""
+
+    makes: ClassVar[Entity | None] = "recording"
+    kind: Literal["trace"] = "trace"
+    model_id: str
+    tokenization_id: str
+    config: TraceConfig
+
+
+class Train(Request):
+    """Train an SAE on recordings, or on a model that runs along."""
+
+    queue: ClassVar[Queue] = "training"
+    makes: ClassVar[Entity | None] = "sae"
+    kind: Literal["train"] = "train"
+    recording_ids: tuple[str, ...] = ()
+    """Recordings of one hook point; or a model and a tokenization."""
+    model_id: str | None = None
+    tokenization_id: str | None = None
+    hook: str | None = None
+    """Hook point, e.g. `resid_post.15`; the recording's own where it has only one."""
+    config: TrainConfig = TrainConfig()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Train:
+        live = self.model_id is not None and self.tokenization_id is not None and self.hook is not None
+        if bool(self.recording_ids) == (self.model_id is not None or self.tokenization_id is not None):
+            raise ValueError("give recording_ids, or model_id, tokenization_id and hook")
+        if not self.recording_ids and not live:
+            raise ValueError("without recordings, model_id, tokenization_id and hook are all needed")
+        return self
+
+
+class Evaluate(Request):
+    """Measure an SAE on text that it was not trained on."""
+
+    makes: ClassVar[Entity | None] = "evaluation"
+    kind: Literal["evaluate"] = "evaluate"
+    sae_id: str
+    model_id: str
+    tokenization_id: str
+    config: EvaluateConfig = EvaluateConfig()
+
+
+class Find(Request):
+    """Find what activates every latent of an SAE."""
+
+    makes: ClassVar[Entity | None] = "feature_set"
+    kind: Literal["find"] = "find"
+    sae_id: str
+    model_id: str
+    tokenization_id: str
+    recording_ids: tuple[str, ...] = ()
+    """Recordings of that text at the SAE's hook point: they spare running the model."""
+    config: FindConfig = FindConfig()
+
+
+class Delete(Request):
+    """Remove an artifact and its row."""
+
+    queue: ClassVar[Queue] = "analysis"
+    kind: Literal["delete"] = "delete"
+    entity: Entity
+    id: str
+
+
+class Demo(Request):
+    """The whole road on a small real model and real text."""
+
+    queue: ClassVar[Queue] = "training"
+    makes: ClassVar[Entity | None] = "feature_set"
+    kind: Literal["demo"] = "demo"
+    config: DemoConfig = DemoConfig()
+
+
+AnyRequest = Annotated[
+    DatasetAdd | DatasetTokenize | ModelAdd | Trace | Train | Evaluate | Find | Delete | Demo,
+    Field(discriminator="kind"),
+]
+
+
+class JobRequest(RootModel[AnyRequest]):
+    """Any of the requests, told apart by `kind`."""
+
+
+QUEUES: tuple[Queue, ...] = ("training", "extraction", "analysis", "llm")

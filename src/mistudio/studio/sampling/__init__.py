@@ -1,0 +1,1 @@
+"""The machine, every two seconds: processor, memory, disk, network, GPUs."""

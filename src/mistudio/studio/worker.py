@@ -1,0 +1,85 @@
+"""The worker's processes: `run` takes jobs, `beat` sends the reconciler's message, `job` does one job.
+
+python -m mistudio.studio.worker run | beat | job JOB_ID LEASE
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+from mistudio.studio.queue.celery_app import RECONCILE, WAKE, Waker, celery_app
+from mistudio.studio.queue.portal import Portal
+from mistudio.studio.queue.requests import QUEUES
+from mistudio.studio.queue.runner import Runner
+from mistudio.studio.settings import Settings, load_settings
+
+_THREADS = 2 * len(QUEUES)
+
+
+def run(settings: Settings) -> None:
+    """Take jobs until told to stop."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    assert settings.database_url is not None, "the launcher names the database to every process"
+    runner = Runner(settings, Portal(settings.database_url))
+    app, waker = celery_app(settings), Waker(settings)
+
+    @app.task(name=WAKE)
+    def wake(queue: str) -> None:
+        runner.work(queue)
+
+    @app.task(name=RECONCILE)
+    def reconcile() -> None:
+        for queue in runner.reconcile():
+            waker.wake(queue)
+
+    def begin(**_: object) -> None:
+        # What a worker that died left behind is taken up at once.
+        for queue in runner.reconcile(at_once=True):
+            threading.Thread(target=runner.work, args=(queue,), daemon=True).start()
+
+    worker_ready.connect(begin, weak=False)
+    worker_shutting_down.connect(lambda **_: runner.stop(), weak=False)
+    _start(app, "worker", "--pool", "threads", "--concurrency", str(_THREADS), "--queues", ",".join(QUEUES),
+           "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", settings.log_level)  # fmt: skip
+
+
+def beat(settings: Settings) -> None:
+    """Send the reconciler's message every few seconds."""
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    _start(celery_app(settings), "beat", "--loglevel", "WARNING", "--pidfile", "")
+
+
+def job(settings: Settings, job_id: str, lease: str) -> None:
+    """Do one job."""
+    # Imported here: the worker itself needs no library of models and tensors.
+    from mistudio.studio.jobs.registry import function_of
+    from mistudio.studio.queue.process import run_job
+
+    run_job(settings, job_id, lease, function_of)
+
+
+def _start(app: Celery, *arguments: str) -> None:
+    app.start(argv=list(arguments))
+
+
+def main(arguments: list[str]) -> None:
+    """Be one of the processes."""
+    settings = load_settings()
+    match arguments:
+        case ["run"]:
+            run(settings)
+        case ["beat"]:
+            beat(settings)
+        case ["job", job_id, lease]:
+            job(settings, job_id, lease)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
