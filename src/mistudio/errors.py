@@ -6,6 +6,7 @@ Anything that is not a `MistudioError` is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -15,23 +16,25 @@ class MistudioError(Exception):
     Args:
         message: one sentence that says what is wrong, naming the thing.
         remedy: one sentence that says what to do next; the class's own where none is given.
+        details: facts for a program that reads the error.
     """
 
     exit_code: ClassVar[int] = 1
     status: ClassVar[int] = 500
     default_remedy: ClassVar[str] = "Run the command again with --debug and report the traceback."
 
-    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str | None = None, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy or self.default_remedy
+        self.details = dict(details or {})
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.remedy)
+        return _rebuild, (type(self), self.message, self.remedy, self.details)
 
 
-def _rebuild(kind: type[MistudioError], message: str, remedy: str) -> MistudioError:
-    return kind(message, remedy=remedy)
+def _rebuild(kind: type[MistudioError], message: str, remedy: str, details: Mapping[str, object]) -> MistudioError:
+    return kind(message, remedy=remedy, details=details)
 
 
 class BadInput(MistudioError):
@@ -136,6 +139,13 @@ class NotEnoughMemory(MistudioError):
     default_remedy = "Use a smaller --batch-size, a smaller --expansion, or --dtype bfloat16."
 
 
+class EngineUnavailable(MistudioError):
+    """The process that holds the loaded models does not answer, or ended while it worked."""
+
+    status = 503
+    default_remedy = "Start the studio with `mistudio up`; if it runs, try again, and see its engine.log if that fails."
+
+
 class DownloadFailed(MistudioError):
     """A file could not be fetched, or is not the file that it should be."""
 
@@ -156,6 +166,55 @@ class PeerFailed(MistudioError):
 
     status = 502
     default_remedy = "Run the benchmark without the other libraries, or remove their environment and run it again."
+
+
+class DatabaseUnavailable(MistudioError):
+    """PostgreSQL does not answer."""
+
+    status = 503
+    default_remedy = "Wait a moment: it is restarted by itself. If it stays away, see `mistudio status`."
+
+
+class NotAllowedNow(MistudioError):
+    """What is asked for does not fit the present state of the thing."""
+
+    status = 409
+    default_remedy = "Look at its present state: it may have changed in the meantime."
+
+
+class StillUsed(MistudioError):
+    """Something cannot be deleted, because other things were made of it; `details` names them."""
+
+    status = 409
+    default_remedy = "Delete those first, or force the deletion: they stay, and lose the link."
+
+
+class Unauthorized(MistudioError):
+    """No token, or one that is not known."""
+
+    status = 401
+    default_remedy = "Sign in with one of the tokens in MISTUDIO_API_TOKENS."
+
+
+class Forbidden(MistudioError):
+    """The token's role is too low, or the request comes from a page of another site."""
+
+    status = 403
+    default_remedy = "Use a token with a higher role."
+
+
+class TooLarge(MistudioError):
+    """A body is larger than allowed."""
+
+    status = 413
+    default_remedy = "Send less, or raise MISTUDIO_MAX_UPLOAD_BYTES."
+
+
+class TooManyRequests(MistudioError):
+    """A rate limit is used up."""
+
+    status = 429
+    default_remedy = "Wait for as many seconds as Retry-After says."
 
 
 class Interrupted(MistudioError):

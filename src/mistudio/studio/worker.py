@@ -28,11 +28,11 @@ def run(settings: Settings) -> None:
     runner = Runner(settings, Portal(settings.database_url))
     app, waker = celery_app(settings), Waker(settings)
 
-    @app.task(name=WAKE)
+    @app.task(name=WAKE)  # type: ignore[untyped-decorator]
     def wake(queue: str) -> None:
         runner.work(queue)
 
-    @app.task(name=RECONCILE)
+    @app.task(name=RECONCILE)  # type: ignore[untyped-decorator]
     def reconcile() -> None:
         for queue in runner.reconcile():
             waker.wake(queue)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from mistudio.errors import NotAllowedNow
 from mistudio.studio.db import jobs
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
@@ -13,7 +14,6 @@ from mistudio.studio.http.errors import errors
 from mistudio.studio.http.jobs import JobOut, job_out
 from mistudio.studio.http.schemas import ApiModel, Data, Page
 from mistudio.studio.queue import commands
-from mistudio.studio.queue.commands import JobNotReady
 from mistudio.studio.queue.reconcile import reconcile
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -126,5 +126,5 @@ async def forget_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
     """Remove a job that has ended from the list; what it made stays."""
     job = await commands.find(transaction.session, job_id)
     if not await jobs.remove(transaction.session, job_id):
-        raise JobNotReady(f"The job is {job.state}, so it cannot be removed.", remedy="Cancel it first.")
+        raise NotAllowedNow(f"The job is {job.state}, so it cannot be removed.", remedy="Cancel it first.")
     return Data(data=job_out(job))

@@ -103,7 +103,7 @@ class FeatureSet(ArtifactRow, Base):
 
 AnyRow = Model | Dataset | Tokenization | Recording | Sae | FeatureSet
 
-TABLES: Mapping[str, type[AnyRow]] = {
+TABLES: Mapping[str, Any] = {
     "model": Model,
     "dataset": Dataset,
     "tokenization": Tokenization,

@@ -11,16 +11,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from mistudio.errors import MistudioError
+from mistudio.errors import DatabaseUnavailable
 
 Session = AsyncSession
-
-
-class DatabaseUnavailable(MistudioError):
-    """PostgreSQL does not answer."""
-
-    status = 503
-    default_remedy = "Wait a moment: it is restarted by itself. If it stays away, see `mistudio status`."
 
 
 DISCONNECTED = (InterfaceError, OperationalError, ConnectionError, OSError)

@@ -9,7 +9,7 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from mistudio.studio.http.errors import Forbidden, Unauthorized
+from mistudio.errors import Forbidden, Unauthorized
 from mistudio.studio.settings import Role, Settings
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,52 +34,6 @@ _WORDS = {
 }
 
 
-class NotAllowedNow(MistudioError):
-    """What is asked for does not fit the present state of the thing."""
-
-    status = 409
-    default_remedy = "Look at its present state first."
-
-
-class StillUsed(MistudioError):
-    """Something cannot be deleted, because other things were made of it."""
-
-    status = 409
-    default_remedy = "Delete those first."
-
-    def __init__(self, message: str, *, remedy: str | None = None, used_by: Sequence[dict[str, str]] = ()) -> None:
-        super().__init__(message, remedy=remedy)
-        self.details = {"used_by": list(used_by)}
-
-
-class Unauthorized(MistudioError):
-    """No token, or one that is not known."""
-
-    status = 401
-    default_remedy = "Sign in with one of the tokens in MISTUDIO_API_TOKENS."
-
-
-class Forbidden(MistudioError):
-    """The token's role is too low, or the request comes from a page of another site."""
-
-    status = 403
-    default_remedy = "Use a token with a higher role."
-
-
-class TooLarge(MistudioError):
-    """A body is larger than allowed."""
-
-    status = 413
-    default_remedy = "Send less, or raise MISTUDIO_MAX_UPLOAD_BYTES."
-
-
-class TooManyRequests(MistudioError):
-    """A rate limit is used up."""
-
-    status = 429
-    default_remedy = "Wait for as many seconds as Retry-After says."
-
-
 def answer(status: int, code: str, message: str, details: dict[str, Any], **headers: str) -> JSONResponse:
     """An error as a response."""
     body = ErrorBody(
@@ -91,7 +44,7 @@ def answer(status: int, code: str, message: str, details: dict[str, Any], **head
 
 def of_error(error: MistudioError, **headers: str) -> JSONResponse:
     """A library's or the studio's error as a response."""
-    details = {"remedy": error.remedy, **getattr(error, "details", {})}
+    details = {"remedy": error.remedy, **error.details}
     return answer(error.status, type(error).__name__, error.message, details, **headers)
 
 

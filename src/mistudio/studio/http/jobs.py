@@ -78,7 +78,7 @@ def job_out(job: Job) -> JobOut:
         queue=job.queue,
         title=job.title,
         state=JobState(job.state),
-        wanted=job.wanted,  # type: ignore[arg-type]
+        wanted=job.wanted,
         subject=job.subject,
         stage=job.stage,
         done=job.done,

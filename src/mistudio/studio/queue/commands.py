@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mistudio.errors import MistudioError, NotFound
+from mistudio.errors import NotAllowedNow, NotFound
 from mistudio.studio.db import jobs
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState, Wanted
@@ -12,13 +12,6 @@ from mistudio.studio.queue.enqueue import create
 from mistudio.studio.queue.process import remove_partial
 from mistudio.studio.queue.requests import JobRequest
 from mistudio.studio.settings import Settings
-
-
-class JobNotReady(MistudioError):
-    """The job's state does not allow what is asked."""
-
-    status = 409
-    default_remedy = "Look at the job's state: it may have ended in the meantime."
 
 
 async def find(session: Session, job_id: str) -> Job:
@@ -37,7 +30,7 @@ async def pause(session: Session, job_id: str) -> Job:
     """Let a job save what it has and wait; one that waits in its queue is set aside.
 
     Raises:
-        NotFound, JobNotReady.
+        NotFound, NotAllowedNow.
     """
     return await _ask(session, job_id, Wanted.PAUSE, "paused")
 
@@ -46,7 +39,7 @@ async def cancel(session: Session, settings: Settings, job_id: str) -> Job:
     """Give a job up; its process ends within two seconds, and what it had begun is removed.
 
     Raises:
-        NotFound, JobNotReady.
+        NotFound, NotAllowedNow.
     """
     job = await _ask(session, job_id, Wanted.CANCEL, "cancelled")
     if job.state == JobState.CANCELLED:
@@ -58,12 +51,12 @@ async def resume(session: Session, job_id: str) -> Job:
     """Put a paused job back into its queue.
 
     Raises:
-        NotFound, JobNotReady.
+        NotFound, NotAllowedNow.
     """
     before = await find(session, job_id)
     job = await jobs.resume(session, job_id)
     if job is None:
-        raise JobNotReady(f"The job is {before.state}; only a paused one can be resumed.")
+        raise NotAllowedNow(f"The job is {before.state}; only a paused one can be resumed.")
     await publish_state(session, job, JobState.PAUSED)
     return job
 
@@ -72,11 +65,11 @@ async def retry(session: Session, settings: Settings, job_id: str) -> Job:
     """Start a job with the same configuration once more; a training goes on from its last checkpoint.
 
     Raises:
-        NotFound, JobNotReady, ArtifactExists.
+        NotFound, NotAllowedNow, ArtifactExists.
     """
     before = await find(session, job_id)
     if before.state not in (JobState.FAILED, JobState.CANCELLED, JobState.COMPLETED_WITH_ERRORS):
-        raise JobNotReady(f"The job is {before.state}; one that failed or was cancelled can be retried.")
+        raise NotAllowedNow(f"The job is {before.state}; one that failed or was cancelled can be retried.")
     return await create(
         session,
         settings,
@@ -93,6 +86,6 @@ async def _ask(session: Session, job_id: str, wanted: Wanted, done: str) -> Job:
     previous = before.state
     job = await jobs.ask(session, job_id, wanted)
     if job is None:
-        raise JobNotReady(f"The job is {previous}, so it cannot be {done}.")
+        raise NotAllowedNow(f"The job is {previous}, so it cannot be {done}.")
     await publish_state(session, job, previous)
     return job

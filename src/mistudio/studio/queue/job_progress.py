@@ -29,8 +29,6 @@ CANCEL_SECONDS = 1.2
 """How long a cancelled job may go on until its process group is killed."""
 _LOG_SECONDS = 5.0
 _RATE_SECONDS = 10.0
-LEASE_LOST = 75
-"""Exit code of a process whose job was given to another."""
 
 log = logging.getLogger("job")
 
@@ -118,13 +116,15 @@ class JobProgress:
             wanted = self._portal.run(lambda session: self._write(session, report), timeout=self._lease_seconds)
         except Exception as error:  # noqa: BLE001  whatever it is, the work itself is sound
             log.warning("The database does not answer (%s); the work goes on.", type(error).__name__)
-            self._report = self._report or report
+            if self._report is None:
+                self._report = report
             return renewed
         if wanted is None:
             log.error("This job was given to another process; this one ends.")
             logging.shutdown()
             os.killpg(0, signal.SIGKILL)
-        self._wanted = wanted or Wanted.RUN
+            return renewed
+        self._wanted = wanted
         return time.monotonic()
 
     async def _write(self, session: Session, report: tuple[Any, ...] | None) -> Wanted | None:

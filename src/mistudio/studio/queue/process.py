@@ -62,7 +62,7 @@ def _url(settings: Settings) -> str:
     return settings.database_url
 
 
-def _work(job: Job, context: JobContext, function: JobFunction) -> Callable[[Session], Awaitable[None]]:
+def _work(job: Job, context: JobContext, function: JobFunction) -> Callable[[Session], Awaitable[Any]]:
     """Call the function.
 
     Returns:
@@ -122,7 +122,7 @@ async def _completion(session: Session, job: Job, context: JobContext, made: Mad
         await publish(session, StoreChanged(entity=made.entity, id=row_id), ["store"])
 
 
-def _failure(job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[None]]:
+def _failure(job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[Any]]:
     async def write(session: Session) -> None:
         error = {"code": code, "message": message, "remedy": remedy}
         if await _end(session, job, JobState.FAILED, error=error):

@@ -33,7 +33,7 @@ class Runner:
 
     def __init__(self, settings: Settings, portal: Portal) -> None:
         self._settings, self._portal = settings, portal
-        self._busy = {queue: threading.Lock() for queue in QUEUES}
+        self._busy: dict[str, threading.Lock] = {queue: threading.Lock() for queue in QUEUES}
         self._stopping = threading.Event()
 
     def stop(self) -> None:
