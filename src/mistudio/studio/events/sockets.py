@@ -56,9 +56,9 @@ class LiveEvents:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.server.shutdown()
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: dict[str, Any] | None = None) -> bool:
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
         del sid
-        return self._allow(environ, auth or {})
+        return self._allow(environ, auth if isinstance(auth, dict) else {})
 
     async def _subscribe(self, sid: str, wish: Any) -> dict[str, Any]:
         channel, after = (wish.get("channel"), wish.get("after")) if isinstance(wish, dict) else (None, None)
