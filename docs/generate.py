@@ -141,9 +141,9 @@ def _metrics() -> Iterator[str]:
         "filter leaves out (BOS, special tokens, massive activations) count in no number; how many they were stands "
         "beside the numbers."
     )
-    if not (SOURCE / "evaluation" / "metrics.py").is_file():
+    if not (SOURCE / "evaluation" / "definitions.py").is_file():
         return
-    for metric in import_module("mistudio.evaluation.metrics").METRICS.values():
+    for metric in import_module("mistudio.evaluation.definitions").METRICS.values():
         low, high = metric.range
         bounds = f"{low:g} to {high:g}".replace("inf", "∞")
         yield f"## {metric.name}"

@@ -1,4 +1,4 @@
-from mistudio.evaluation.metrics import METRICS
+from mistudio.evaluation.definitions import METRICS
 from mistudio.evaluation.result import Evaluation
 
 NOT_NUMBERS = {"model", "sae", "text", "config", "tokens", "tokens_read", "predictions", "excluded"}

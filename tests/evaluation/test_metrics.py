@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
+from mistudio.evaluation.definitions import DENSITY_EDGES_LOG10
 from mistudio.evaluation.metrics import (
-    DENSITY_EDGES_LOG10,
     LatentUse,
     Reconstruction,
     cross_entropy,

@@ -62,7 +62,7 @@ def test_every_command_and_option_explains_itself():
 
 def test_every_metric_is_defined_in_the_reference():
     if "evaluation" in rooms():
-        from mistudio.evaluation.metrics import METRICS
+        from mistudio.evaluation.definitions import METRICS
 
         text = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
         assert METRICS

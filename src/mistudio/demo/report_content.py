@@ -33,7 +33,7 @@ from mistudio.demo.content import (
 )
 from mistudio.demo.road import Road
 from mistudio.demo.showcase import about_rare_words, reading_of
-from mistudio.evaluation.metrics import METRICS, Metric
+from mistudio.evaluation.definitions import METRICS, Metric
 from mistudio.features.config import ContextConfig
 from mistudio.features.logit_lens import TokenLogit as LensLogit
 from mistudio.features.pages import Features, LatentPage

@@ -24,7 +24,8 @@ from mistudio.activations.outliers import TokenFilter
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ArtifactBroken, EmptyCorpus, ShapeError
 from mistudio.evaluation.config import EvaluateConfig
-from mistudio.evaluation.metrics import DENSITY_EDGES_LOG10, LatentUse, Reconstruction, density_counts
+from mistudio.evaluation.definitions import DENSITY_EDGES_LOG10
+from mistudio.evaluation.metrics import LatentUse, Reconstruction, density_counts
 from mistudio.evaluation.result import DensityHistogram, Evaluation, Exclusion
 from mistudio.evaluation.splice import SpliceLosses, splice_losses
 from mistudio.language_models.hook_points import HookPoint

@@ -1,7 +1,6 @@
-"""The quality numbers of an SAE: one table of definitions, and the functions that compute them.
+"""The quality numbers of an SAE: the functions that compute them; `definitions.METRICS` says what they mean.
 
-`METRICS` is what documentation, tooltips and reports quote. `Reconstruction` and `LatentUse` take batch after batch and
-hold float64 sums only, so any number of tokens fits.
+`Reconstruction` and `LatentUse` take batch after batch and hold float64 sums only, so any number of tokens fits.
 
 Knows nothing of models, hooks or files: whoever calls decides which tokens are evaluated.
 
@@ -11,206 +10,14 @@ B tokens in a batch, D d_in, F d_sae, K active latents per token, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from mistudio.evaluation.definitions import DENSITY_EDGES_LOG10
 from mistudio.sae.weights import SparseCode
-
-_INF = math.inf
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a number means."""
-
-    name: str
-    """The field of `Evaluation`, and the name in every file, table and chart."""
-    title: str
-    symbol: str
-    unit: str
-    """"1" for a pure number."""
-    range: tuple[float, float]
-    better: Literal["lower", "higher", "none"]
-    definition: str
-    source: str
-
-
-_GAO = "Gao et al. 2024, arXiv 2406.04093"
-_BRICKEN = "Bricken et al. 2023, Towards Monosemanticity"
-_SAEBENCH = "Karvonen et al. 2025, SAEBench, arXiv 2503.09532"
-_WANG = "Wang et al. 2022, arXiv 2211.00593 (mean-ablation)"
-
-_ROWS = (
-    Metric(
-        "fvu",
-        "Fraction of variance unexplained",
-        "FVU",
-        "1",
-        (0.0, _INF),
-        "lower",
-        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over all evaluated tokens, x̄ being the mean of x over the same tokens. "
-        "Always answering x̄ gives 1.",
-        _GAO,
-    ),
-    Metric(
-        "cosine",
-        "Cosine similarity",
-        "cos",
-        "1",
-        (-1.0, 1.0),
-        "higher",
-        "Mean over evaluated tokens of x·x̂ / (‖x‖‖x̂‖), not centred; a token whose x or x̂ is zero counts as 0.",
-        _SAEBENCH,
-    ),
-    Metric(
-        "norm_ratio",
-        "Relative reconstruction norm",
-        "‖x̂‖/‖x‖",
-        "1",
-        (0.0, _INF),
-        "none",
-        "Σ‖x̂‖ / Σ‖x‖ over evaluated tokens. Below 1: the SAE shrinks; 1 is ideal.",
-        _SAEBENCH,
-    ),
-    Metric(
-        "l0",
-        "Active latents per token",
-        "L0",
-        "latents/token",
-        (0.0, _INF),
-        "none",
-        "Mean over evaluated tokens of the number of latents with a non-zero activation.",
-        _BRICKEN,
-    ),
-    Metric(
-        "dead_share",
-        "Dead latents",
-        "dead",
-        "1",
-        (0.0, 1.0),
-        "lower",
-        "Share of all latents that are active on none of the evaluated tokens. It falls with the number of tokens, "
-        "so compare it at equal `tokens`.",
-        _GAO,
-    ),
-    Metric(
-        "window_dead_share",
-        "Dead latents in training",
-        "dead(W)",
-        "1",
-        (0.0, 1.0),
-        "lower",
-        "Share of all latents that were active on none of the last W training tokens; W is the trainer's window.",
-        _GAO,
-    ),
-    Metric(
-        "density_histogram",
-        "Density of latents",
-        "log₁₀ density",
-        "latents/bin",
-        (0.0, _INF),
-        "none",
-        "Number of latents by log₁₀ of their density, in quarter decades. A latent's density is the share of evaluated "
-        "tokens on which it is active; latents with density 0 are counted apart.",
-        _BRICKEN,
-    ),
-    Metric(
-        "ce_model",
-        "Cross-entropy of the model",
-        "CE",
-        "nats/token",
-        (0.0, _INF),
-        "none",
-        "Mean of −log p(next token) of the untouched model, over every token that follows another one in the "
-        "spliced contexts.",
-        _BRICKEN,
-    ),
-    Metric(
-        "ce_spliced",
-        "Cross-entropy with the SAE spliced in",
-        "CE(x̂)",
-        "nats/token",
-        (0.0, _INF),
-        "lower",
-        "As ce_model, with x̂ in place of x at the hook point. Excluded tokens (BOS, special, massive) keep their x.",
-        _BRICKEN,
-    ),
-    Metric(
-        "ce_zero",
-        "Cross-entropy under zero-ablation",
-        "CE(0)",
-        "nats/token",
-        (0.0, _INF),
-        "none",
-        "As ce_spliced, with 0 in place of x.",
-        _BRICKEN,
-    ),
-    Metric(
-        "ce_mean",
-        "Cross-entropy under mean-ablation",
-        "CE(x̄)",
-        "nats/token",
-        (0.0, _INF),
-        "none",
-        "As ce_spliced, with x̄, the mean over the evaluated tokens, in place of x.",
-        _WANG,
-    ),
-    Metric(
-        "ce_increase",
-        "Increase of cross-entropy",
-        "ΔCE",
-        "nats/token",
-        (-_INF, _INF),
-        "lower",
-        "ce_spliced − ce_model.",
-        _GAO,
-    ),
-    Metric(
-        "loss_recovered_zero",
-        "Loss recovered against zero-ablation",
-        "LR₀",
-        "1",
-        (-_INF, _INF),
-        "higher",
-        "(ce_zero − ce_spliced) / (ce_zero − ce_model): 1 is the model itself, 0 no better than zero-ablation. "
-        "Not defined where the ablation does not raise the cross-entropy.",
-        _BRICKEN,
-    ),
-    Metric(
-        "loss_recovered_mean",
-        "Loss recovered against mean-ablation",
-        "LR_x̄",
-        "1",
-        (-_INF, _INF),
-        "higher",
-        "(ce_mean − ce_spliced) / (ce_mean − ce_model): stricter than loss_recovered_zero where the mean is large. "
-        "Not defined where the ablation does not raise the cross-entropy.",
-        _WANG,
-    ),
-    Metric(
-        "kl",
-        "Divergence from the model",
-        "KL",
-        "nats/token",
-        (0.0, _INF),
-        "lower",
-        "Mean of KL(p_model ‖ p_spliced) of the next-token distributions, over the same tokens as ce_model.",
-        _SAEBENCH,
-    ),
-)
-
-METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
-"""Every quality number by name."""
-
-DENSITY_EDGES_LOG10: tuple[float, ...] = tuple(-8 + 0.25 * step for step in range(33))
-"""Edges of the density histogram: the same for every SAE, so that histograms can be laid over each other."""
-
 
 class Reconstruction:
     """FVU, cosine and norm ratio of every token seen so far."""

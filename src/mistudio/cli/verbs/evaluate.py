@@ -31,8 +31,8 @@ def evaluate(
 
         mistudio eval ./sae --model smollm2 --corpus letters --json
     """
+    from mistudio.evaluation.definitions import METRICS
     from mistudio.evaluation.evaluate import evaluate as run
-    from mistudio.evaluation.metrics import METRICS
     from mistudio.evaluation.result import write_evaluation
     from mistudio.sae.native_file import load_sae
 
