@@ -7,6 +7,7 @@ as often as it likes. A database that is away delays reports and stops nothing.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -43,6 +44,7 @@ class JobProgress:
         self._requeue = False
         self._report: tuple[str, float, float | None, dict[str, float]] | None = None
         self._history: deque[tuple[float, float]] = deque()
+        self._rated_stage: str | None = None
         self._stage: str | None = None
         self._logged = 0.0
         self._ended = threading.Event()
@@ -53,7 +55,8 @@ class JobProgress:
 
     def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:
         """Note the newest report."""
-        self._report = (stage, float(done), None if total is None else float(total), metrics)
+        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}  # JSON has no other
+        self._report = (stage, float(done), None if total is None else float(total), finite)
         if stage != self._stage or time.monotonic() - self._logged > _LOG_SECONDS:
             self._stage, self._logged = stage, time.monotonic()
             of = f" of {total:,.0f}" if total else ""
@@ -97,20 +100,26 @@ class JobProgress:
         self._thread.join(timeout=self._lease_seconds)
 
     def _beat(self) -> None:
-        renewed, asked = 0.0, None
+        asked = None
+        # The row says what is wanted: it is asked often enough for a prompt cancel.
         while not self._ended.wait(REPORT_SECONDS):
-            # The flag in the row is read with every renewal: it must come often enough for a prompt cancel.
-            if self._report is not None or time.monotonic() - renewed > REPORT_SECONDS:
-                renewed = self._renew(renewed)
+            self._renew()
             for function in self._on_beat:
-                function()
+                self._guarded(function)
             if self._wanted is Wanted.CANCEL:
                 asked = asked or time.monotonic()
                 if time.monotonic() - asked > CANCEL_SECONDS:
                     self._end_by_force()
-        self._renew(renewed)
+        self._renew()
 
-    def _renew(self, renewed: float) -> float:
+    @staticmethod
+    def _guarded(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001  the lease must be renewed whatever else fails
+            log.warning("Not written down at the moment: %s", error)
+
+    def _renew(self) -> None:
         report, self._report = self._report, None
         try:
             wanted = self._portal.run(lambda session: self._write(session, report), timeout=self._lease_seconds)
@@ -118,14 +127,13 @@ class JobProgress:
             log.warning("The database does not answer (%s); the work goes on.", type(error).__name__)
             if self._report is None:
                 self._report = report
-            return renewed
+            return
         if wanted is None:
             log.error("This job was given to another process; this one ends.")
             logging.shutdown()
             os.killpg(0, signal.SIGKILL)
-            return renewed
+            return
         self._wanted = wanted
-        return time.monotonic()
 
     async def _write(self, session: Session, report: tuple[Any, ...] | None) -> Wanted | None:
         values: dict[str, Any] = {}
@@ -144,8 +152,9 @@ class JobProgress:
 
     def _rate(self, stage: str, done: float) -> float | None:
         now = time.monotonic()
-        if stage != self._stage or (self._history and done < self._history[-1][1]):
+        if stage != self._rated_stage or (self._history and done < self._history[-1][1]):
             self._history.clear()
+        self._rated_stage = stage
         self._history.append((now, done))
         while now - self._history[0][0] > _RATE_SECONDS:
             self._history.popleft()
