@@ -4,8 +4,8 @@ import torch
 from mistudio.activations.outliers import TokenFilter
 from mistudio.errors import ArtifactBroken, BadInput, EmptyCorpus, HookMissing, Interrupted, ShapeError
 from mistudio.evaluation.config import EvaluateConfig
-from mistudio.evaluation.evaluate import evaluate, spread
 from mistudio.evaluation.definitions import METRICS
+from mistudio.evaluation.evaluate import evaluate, spread
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.language_models.partial_forward import run_until
 from mistudio.progress import StopSwitch

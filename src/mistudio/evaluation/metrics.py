@@ -19,6 +19,7 @@ from torch import Tensor
 from mistudio.evaluation.definitions import DENSITY_EDGES_LOG10
 from mistudio.sae.weights import SparseCode
 
+
 class Reconstruction:
     """FVU, cosine and norm ratio of every token seen so far."""
 

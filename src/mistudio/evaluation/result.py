@@ -1,7 +1,7 @@
 """The result of an evaluation: every number, what it was taken over, and what was left out.
 
-`METRICS` in `definitions.py` defines the numbers; fields have the same names. `write_evaluation` and `read_evaluation` are
-the only places that know the file, which is plain JSON.
+`METRICS` in `definitions.py` defines the numbers; fields have the same names. `write_evaluation` and `read_evaluation`
+are the only places that know the file, which is plain JSON.
 """
 
 from __future__ import annotations
