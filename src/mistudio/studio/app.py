@@ -24,7 +24,7 @@ from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.settings import Settings, load_settings
 
 API = "/api/v1"
-GROUPS = ("jobs", "corpora")
+GROUPS = ("jobs", "corpora", "features")
 """The files of studio/api; each has a `router`."""
 
 
