@@ -28,10 +28,10 @@ from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.steering.compare import Comparison, Written
 from mistudio.steering.config import Edit, GenerateConfig, SteeringSpec
 from mistudio.steering.steer import steer
+from mistudio.steering.strengths import MODERATE, STRONG, SUBTLE, strength_of_push
 
 PROMPTS = ("My fellow citizens, the most important question before us is", "Last summer my family and I")
-PUSHES = (0.2, 0.3, 0.4)
-"""Lengths of the edit, as shares of the median norm at the hook point."""
+PUSHES = (SUBTLE, MODERATE, STRONG)
 _CONSIDERED, _CANDIDATES = 400, 24
 _RARE = 5e-4
 _AUDITION = GenerateConfig(max_new_tokens=32)
@@ -64,7 +64,7 @@ def steer_with_the_best(
         return steer(lm, sae, specs, prompts, how, max_activation=units, max_norm=limit.max_norm, progress=progress)
 
     def strength(latent: int, push: float) -> float:
-        return round(push * (limit.median_norm or units[latent]) / units[latent], 1)
+        return strength_of_push(push, units[latent], limit.median_norm or units[latent])
 
     audition = run(candidates, PUSHES[1:2], PROMPTS, _AUDITION)
     gains = {latent: _gain(audition, number, latent, units[latent]) for number, latent in enumerate(candidates)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from mistudio.config import Config
 
@@ -20,21 +20,24 @@ class Edit(Config):
     """In units of the latent's maximum activation. Clamped to 0 a latent is switched off; adding 0 changes nothing."""
 
 
+def _each_latent_once(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    latents = [edit.latent for edit in edits]
+    twice = sorted({latent for latent in latents if latents.count(latent) > 1})
+    if twice:
+        raise ValueError(f"latent {twice[0]} is edited twice: give each latent one edit")
+    return edits
+
+
+Edits = Annotated[tuple[Edit, ...], Field(min_length=1), AfterValidator(_each_latent_once)]
+
+
 class SteeringSpec(Config):
     """Edits at one hook point, all evaluated on the unedited activation and summed."""
 
     hook: str
     """Hook point of the SAE, e.g. `resid_post.15`."""
-    edits: tuple[Edit, ...] = Field(min_length=1)
+    edits: Edits
     """The latents to edit, each at most once."""
-
-    @model_validator(mode="after")
-    def _each_latent_once(self) -> SteeringSpec:
-        latents = [edit.latent for edit in self.edits]
-        twice = sorted({latent for latent in latents if latents.count(latent) > 1})
-        if twice:
-            raise ValueError(f"latent {twice[0]} is edited twice: give each latent one edit")
-        return self
 
 
 class GenerateConfig(Config):

@@ -36,21 +36,40 @@ _WORDS = {
 
 def answer(status: int, code: str, message: str, details: dict[str, Any], **headers: str) -> JSONResponse:
     """An error as a response."""
-    body = ErrorBody(
-        code=code, message=message, details=details, retryable=status in _RETRYABLE, timestamp=datetime.now(UTC)
-    )
+    body = _body(status, code, message, details)
     return JSONResponse(ErrorAnswer(error=body).model_dump(mode="json"), status_code=status, headers=headers)
 
 
 def of_error(error: MistudioError, **headers: str) -> JSONResponse:
     """A library's or the studio's error as a response."""
+    body = body_of(error)
+    return answer(error.status, body.code, body.message, body.details, **headers)
+
+
+def body_of(error: MistudioError) -> ErrorBody:
+    """A library's or the studio's error, for a stream that has begun."""
     details = {"remedy": error.remedy, **error.details}
-    return answer(error.status, type(error).__name__, error.message, details, **headers)
+    return _body(error.status, type(error).__name__, error.message, details)
+
+
+def _body(status: int, code: str, message: str, details: dict[str, Any]) -> ErrorBody:
+    return ErrorBody(
+        code=code, message=message, details=details, retryable=status in _RETRYABLE, timestamp=datetime.now(UTC)
+    )
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint that can fail with these statuses, besides 422 and 500."""
     return {status: {"model": ErrorAnswer, "description": _WORDS[status][1]} for status in sorted({*statuses, 422})}
+
+
+def errors_beside_a_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for an endpoint that answers with something other than JSON: its errors are JSON all the same."""
+    schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+    return {
+        status: {"description": _WORDS[status][1], "content": {"application/json": {"schema": schema}}}
+        for status in sorted({*statuses, 422})
+    }
 
 
 def install(app: FastAPI) -> None:
