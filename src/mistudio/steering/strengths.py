@@ -2,8 +2,8 @@
 
 Latents differ in their maxima, and what bends a text is the length of the push relative to the stream. Adding s moves a
 token by s · maximum activation along a decoder row of length 1, as all rows of SAEs made here are; so s is chosen such
-that the push is a share of the median norm at the hook point. At three tenths the demo's small model turns to the latent's
-subject and still writes sentences.
+that the push is a share of the median norm at the hook point. At three tenths the demo's small model turns to the
+latent's subject and still writes sentences.
 """
 
 from __future__ import annotations
