@@ -1,7 +1,7 @@
-"""Jobs whose process is gone go back into their queue. Whoever looks at the jobs next does this: workers, beat, the API.
+"""Jobs whose process is gone go back into their queue. Whoever looks at the jobs next does this: a worker, the API.
 
-A lease that ran out is a suspicion; the lock of the job's folder is the proof, on the machine that ran it. A process that
-lives but does not renew its lease (it was stopped, or hangs) is ended after a minute; one of another machine is given up
+A lease that ran out is a suspicion; on the machine that ran it the lock of the job's folder is the proof. A process
+that lives but does not renew its lease (it was stopped, or hangs) is ended after a minute; one elsewhere is given up
 after three leases.
 """
 
