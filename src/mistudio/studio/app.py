@@ -16,15 +16,17 @@ from fastapi.routing import APIRoute
 
 from mistudio.errors import MistudioError
 from mistudio.studio.db.session import Database
+from mistudio.studio.engine.client import EngineClient
 from mistudio.studio.events.sockets import SOCKET_PATH, LiveEvents
 from mistudio.studio.http import auth, errors
 from mistudio.studio.http.dependencies import StudioState
 from mistudio.studio.http.request_id import HEADER, begin_request
 from mistudio.studio.queue.celery_app import Waker
+from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.settings import Settings, load_settings
 
 API = "/api/v1"
-GROUPS = ("jobs", "corpora", "features")
+GROUPS = ("jobs", "corpora", "engine", "features", "presets", "settings", "steering", "system")
 """The files of studio/api; each has a `router`."""
 
 
@@ -37,12 +39,14 @@ def create_app(settings: Settings | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.studio = StudioState(settings, database, Waker(settings), None)
+        engine = EngineClient(settings.engine_address)
+        app.state.studio = StudioState(settings, database, Waker(settings), engine, Machine(settings))
         live.start()
         try:
             yield
         finally:
             await live.stop()
+            await engine.close()
             await database.close()
 
     app = build_api(lifespan)

@@ -196,6 +196,28 @@ _LIMITS = {
 }
 
 
+_SECRETS = ("api_tokens", "database_url", "redis_url")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that decides a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"MISTUDIO_{name.upper()}"
+
+
+def masked(settings: Settings) -> dict[str, str | int | float | None]:
+    """Every setting as it may be shown: of those that hold secrets only whether they are set."""
+    return {
+        name: "set"
+        if value and name in _SECRETS
+        else value
+        if isinstance(value, str | int | float | None)
+        else str(value)
+        for name in Settings.model_fields
+        for value in [getattr(settings, name)]
+    }
+
+
 def load_settings() -> Settings:
     """The settings that the environment gives."""
     return Settings()

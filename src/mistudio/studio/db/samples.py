@@ -1,14 +1,17 @@
-"""One hour of how the machine was."""
+"""One hour of how the machines were."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mistudio.studio.db.base import Base
+from mistudio.studio.db.base import Base, now
+from mistudio.studio.db.session import Session
+
+KEPT_MINUTES = 60
 
 
 class SystemSample(Base):
@@ -19,3 +22,27 @@ class SystemSample(Base):
     host: Mapped[str] = mapped_column(String(255), primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
     sample: Mapped[dict[str, Any]]
+
+
+async def hosts(session: Session) -> list[str]:
+    """Machines of which there are samples."""
+    return list(await session.scalars(select(SystemSample.host).distinct().order_by(SystemSample.host)))
+
+
+async def latest(session: Session, host: str, *, within_seconds: float) -> SystemSample | None:
+    """The newest sample of a machine, unless it is too old."""
+    since = now() - timedelta(seconds=within_seconds)
+    query = select(SystemSample).where(SystemSample.host == host, SystemSample.at >= since)
+    return await session.scalar(query.order_by(SystemSample.at.desc()).limit(1))
+
+
+async def since(session: Session, host: str, minutes: float) -> list[dict[str, Any]]:
+    """The samples of a machine, oldest first."""
+    begin = now() - timedelta(minutes=minutes)
+    query = select(SystemSample.sample).where(SystemSample.host == host, SystemSample.at >= begin)
+    return list(await session.scalars(query.order_by(SystemSample.at)))
+
+
+async def prune(session: Session) -> None:
+    """Forget what is older than an hour."""
+    await session.execute(delete(SystemSample).where(SystemSample.at < func.now() - timedelta(minutes=KEPT_MINUTES)))

@@ -7,7 +7,7 @@ a client that missed some is right again with the next.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -108,11 +108,69 @@ class TrainingCheckpoint(Payload):
     bytes: int
 
 
+class GpuSample(Payload):
+    """How one GPU is; null where its driver does not say."""
+
+    index: int
+    name: str
+    percent: float | None
+    """Share of the time in which it worked, in percent."""
+    memory_used_bytes: int
+    memory_total_bytes: int
+    temperature_celsius: float | None
+    power_watts: float | None
+
+
+class ProcessSample(Payload):
+    """One of the studio's processes."""
+
+    name: str
+    """What it is: API, worker, engine, database, timetable, supervisor or job."""
+    pid: int
+    cpu_percent: float
+    """Of one core."""
+    memory_bytes: int
+    """Resident."""
+    job_id: str | None
+    """The job that it does."""
+
+
+class MachineSample(Payload):
+    """How a machine is at one moment. Rates are over the two seconds before it."""
+
+    host: str
+    at: datetime
+    cpu_percent: float
+    """Of all cores together."""
+    cores: tuple[float, ...]
+    """Each core, in percent."""
+    load: tuple[float, float, float] | None
+    """Processes that run or want to, averaged over 1, 5 and 15 minutes; null where the system does not say."""
+    memory_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    swap_used_bytes: int
+    swap_total_bytes: int
+    disk_percent: float
+    """Of the disk that holds the home."""
+    disk_free_bytes: int
+    disk_total_bytes: int
+    disk_read_bytes_per_second: float
+    disk_write_bytes_per_second: float
+    network_received_bytes_per_second: float
+    network_sent_bytes_per_second: float
+    gpu_percent: float | None
+    """Of all GPUs together; null without one."""
+    gpus: tuple[GpuSample, ...]
+    processes: tuple[ProcessSample, ...]
+    """The studio's, largest first."""
+
+
 class SystemMetrics(Payload):
     """How the machine is. Channel: `system/metrics`, every two seconds."""
 
     type: Literal["system.metrics"] = "system.metrics"
-    sample: dict[str, Any]
+    sample: MachineSample
     """As `GET /api/v1/system/metrics`."""
 
 

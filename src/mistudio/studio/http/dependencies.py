@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.session import Database, Session
+from mistudio.studio.engine.client import EngineClient
 from mistudio.studio.http.schemas import Item, Page, Pagination
 from mistudio.studio.queue.celery_app import Waker
+from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.settings import Settings
 
 
@@ -25,7 +27,8 @@ class StudioState:
     settings: Settings
     database: Database
     waker: Waker
-    engine: Any
+    engine: EngineClient
+    machine: Machine
 
 
 def _studio(request: Request) -> StudioState:
