@@ -11,7 +11,7 @@ LINE = "The state of the union is strong, and the people of the nation are free.
 
 def test_statistics_agree_with_a_count_by_hand(make_tokens: MakeTokens, tokenizer: PreTrainedTokenizerFast) -> None:
     tokens = make_tokens([f"{one} {LINE * (1 + one % 4)}" for one in range(20)], held_out=0.2)
-    found = stats(tokens, tokenizer=tokenizer)
+    found = stats(tokens, decode=tokenizer.convert_ids_to_tokens)
     text = tokens.flat[~np.isin(tokens.flat, [0, 1, 2])]
     ids, counts = np.unique(text, return_counts=True)
     lengths = tokens.documents["tokens"].to_numpy()
@@ -31,7 +31,7 @@ def test_statistics_agree_with_a_count_by_hand(make_tokens: MakeTokens, tokenize
 
 
 def test_statistics_are_json(make_tokens: MakeTokens, tokenizer: PreTrainedTokenizerFast) -> None:
-    found = stats(make_tokens([LINE * 5]), tokenizer=tokenizer)
+    found = stats(make_tokens([LINE * 5]), decode=tokenizer.convert_ids_to_tokens)
     assert type(found).model_validate_json(found.model_dump_json()) == found
 
 

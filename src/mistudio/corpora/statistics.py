@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow.parquet as pq
 from jaxtyping import Int64
-from transformers import PreTrainedTokenizerBase
 
 from mistudio.config import Config
-from mistudio.corpora.tokens import Tokens
+from mistudio.corpora.tokens import SPANS, Tokens
 from mistudio.errors import BadInput
-from mistudio.language_models.loading import load_tokenizer
-from mistudio.language_models.token_text import decode_pieces
 from mistudio.progress import Progress, Silent
+
+Decode: TypeAlias = Callable[[Sequence[int]], list[str]]
+"""Token ids to one piece of text each."""
 
 _CHUNK_TOKENS = 4_000_000
 _FREQUENT = 50
@@ -89,27 +90,27 @@ class SampleContext(Config):
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     """Text of each token, as many as `ids`."""
+    special: tuple[bool, ...]
+    """Whether each token is no text: BOS, separator and the like."""
 
 
-def stats(
-    tokens: Tokens, *, tokenizer: PreTrainedTokenizerBase | None = None, progress: Progress | None = None
-) -> CorpusStatistics:
+def stats(tokens: Tokens, *, decode: Decode | None = None, progress: Progress | None = None) -> CorpusStatistics:
     """Describe a token artifact.
 
     Args:
-        tokenizer: decodes the most frequent tokens; loaded from the artifact's source where not given.
+        decode: one string per token, for the most frequent ones; the tokenizer's own pieces where not given.
 
     Raises:
         UnknownModel: the tokenizer's source is gone.
     """
-    tokenizer = tokenizer or load_tokenizer(tokens.tokenizer_source)
+    decode = decode or _decode_of(tokens)
     counts = count_tokens(tokens, progress or Silent())
     special = sorted(tokens.special_ids)
     text_counts = counts.copy()
     text_counts[special] = 0
     used = int((text_counts > 0).sum())
     frequent = np.argsort(-text_counts, kind="stable")[: min(_FREQUENT, used)]
-    pieces = tokens.documents.select(["doc", "held_out", "tokens"])
+    pieces = pq.read_table(tokens.artifact.path / SPANS, columns=["doc", "held_out", "tokens"])
     docs, held_out = pieces["doc"].to_numpy(), pieces["held_out"].to_numpy()
     return CorpusStatistics(
         documents=len(np.unique(docs)),
@@ -124,7 +125,7 @@ def stats(
         vocabulary_used=used,
         vocabulary_used_share=used / max(tokens.vocab_size - len(special), 1),
         most_frequent=tuple(
-            FrequentToken(id=int(one), text="".join(decode_pieces(tokenizer, [int(one)])), count=int(text_counts[one]))
+            FrequentToken(id=int(one), text="".join(decode([int(one)])), count=int(text_counts[one]))
             for one in frequent
         ),
     )
@@ -140,9 +141,7 @@ def count_tokens(tokens: Tokens, progress: Progress) -> Int64[np.ndarray, " V"]:
     return counts
 
 
-def sample(
-    tokens: Tokens, n: int, seed: int, decode: Callable[[Sequence[int]], list[str]] | None = None
-) -> list[SampleContext]:
+def sample(tokens: Tokens, n: int, seed: int, decode: Decode | None = None) -> list[SampleContext]:
     """Draw `n` contexts at random without repetition, in their order; all of them if there are fewer.
 
     Args:
@@ -153,15 +152,18 @@ def sample(
     """
     if n < 1:
         raise BadInput(f"{n} contexts cannot be drawn.", remedy="Ask for at least one.")
-    if decode is None:
-        tokenizer = load_tokenizer(tokens.tokenizer_source)
-        decode = lambda ids: decode_pieces(tokenizer, ids)  # noqa: E731
     chosen = np.random.default_rng(seed).choice(tokens.n_contexts, size=min(n, tokens.n_contexts), replace=False)
+    return contexts(tokens, sorted(chosen.tolist()), decode)
+
+
+def contexts(tokens: Tokens, indices: Sequence[int], decode: Decode | None = None) -> list[SampleContext]:
+    """These contexts, with the names of the documents in them. Reads no more of the artifact than they take."""
+    decode = decode or _decode_of(tokens)
     held_out = tokens.rows("held_out")
     samples = []
-    for context in sorted(chosen.tolist()):
+    for context in indices:
         ids = tokens.contexts([context])[0].tolist()
-        rows = _documents_in(tokens, context)
+        rows = tokens.documents_in(context)
         samples.append(
             SampleContext(
                 context=context,
@@ -170,17 +172,19 @@ def sample(
                 metadata=tuple(json.loads(row["metadata"]) for row in rows),
                 ids=tuple(ids),
                 pieces=tuple(decode(ids)),
+                special=tuple(index in tokens.special_ids for index in ids),
             )
         )
     return samples
 
 
-def _documents_in(tokens: Tokens, context: int) -> list[dict[str, Any]]:
-    first, last = context * tokens.context_length, (context + 1) * tokens.context_length
-    starts, ends = tokens.documents["start"].to_numpy(), tokens.documents["end"].to_numpy()
-    low, high = np.searchsorted(ends, first, side="right"), np.searchsorted(starts, last, side="left")
-    rows: list[dict[str, Any]] = tokens.documents.slice(int(low), int(high - low)).to_pylist()
-    return rows
+def _decode_of(tokens: Tokens) -> Decode:
+    # Loads transformers, which those who bring a `decode` of their own need not wait for.
+    from mistudio.language_models.loading import load_tokenizer
+    from mistudio.language_models.token_text import decode_pieces
+
+    tokenizer = load_tokenizer(tokens.tokenizer_source)
+    return lambda ids: decode_pieces(tokenizer, ids)
 
 
 def _lengths(lengths: Int64[np.ndarray, " pieces"]) -> Lengths:

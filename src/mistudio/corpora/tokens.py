@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -100,6 +100,24 @@ class Tokens:
             raise IndexError(f"Flat positions run from 0 to {len(self.flat) - 1}.")
         starts, docs = self._starts
         return docs[np.searchsorted(starts, positions, side="right") - 1]
+
+    def documents_in(self, context: int) -> list[dict[str, Any]]:
+        """The rows of `documents` that have tokens in a context; reads only the row groups in which they are."""
+        first, last = context * self.context_length, (context + 1) * self.context_length
+        rows = []
+        with pq.ParquetFile(self.artifact.path / SPANS) as file:
+            names = file.schema_arrow.names
+            start, end = names.index("start"), names.index("end")
+            for group in range(file.num_row_groups):
+                # Pieces lie in the order of their positions, so a group's bounds are those of its rows.
+                bounds = file.metadata.row_group(group)
+                if bounds.column(end).statistics.max <= first or bounds.column(start).statistics.min >= last:
+                    continue
+                table = file.read_row_group(group)
+                low = np.searchsorted(table["end"].to_numpy(), first, side="right")
+                high = np.searchsorted(table["start"].to_numpy(), last, side="left")
+                rows += table.slice(int(low), int(high - low)).to_pylist()
+        return rows
 
     @cached_property
     def documents(self) -> pa.Table:

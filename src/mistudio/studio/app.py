@@ -26,7 +26,19 @@ from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.settings import Settings, load_settings
 
 API = "/api/v1"
-GROUPS = ("jobs", "corpora", "engine", "features", "presets", "settings", "steering", "system")
+GROUPS = (
+    "jobs",
+    "corpora",
+    "tokenizations",
+    "language_models",
+    "features",
+    "steering",
+    "presets",
+    "engine",
+    "settings",
+    "system",
+    "store",
+)
 """The files of studio/api; each has a `router`."""
 
 

@@ -269,6 +269,12 @@ async def makes(session: Session, kind: str, name: str, *, except_subject: str |
     return (await session.scalar(found.limit(1))) is not None
 
 
+async def unfinished(session: Session) -> list[Job]:
+    """Jobs that run, wait or are set aside."""
+    states = (JobState.QUEUED, JobState.PAUSED, *LIVE)
+    return list(await session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.created_at)))
+
+
 async def queues_with_work(session: Session) -> list[str]:
     """Queues in which a job waits."""
     return list(await session.scalars(select(Job.queue).where(Job.state == JobState.QUEUED).distinct()))

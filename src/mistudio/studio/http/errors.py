@@ -29,6 +29,7 @@ _WORDS = {
     422: ("BadInput", "Something in the request has a value that cannot work."),
     429: ("TooManyRequests", "Too many requests in a short time."),
     500: ("InternalError", "Something went wrong here."),
+    502: ("DownloadFailed", "What is elsewhere could not be fetched."),
     503: ("Unavailable", "This cannot be done at the moment."),
     507: ("DiskFull", "The disk is full."),
 }
