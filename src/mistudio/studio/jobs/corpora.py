@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mistudio.corpora.corpus import add_corpus
-from mistudio.corpora.tokenize import tokenize as run_tokenize
 from mistudio.studio.queue.context import JobContext, Made
 from mistudio.studio.queue.requests import DatasetAdd, DatasetTokenize
 
@@ -18,6 +17,9 @@ def add(request: DatasetAdd, context: JobContext) -> Made:
 
 def tokenize(request: DatasetTokenize, context: JobContext) -> Made:
     """Make a tokenization."""
+    # Imported here: the tokenizers bring torch with them, and bringing text in takes less time than that.
+    from mistudio.corpora.tokenize import tokenize as run_tokenize
+
     assert request.name is not None
     corpus, model = context.artifact("dataset", request.dataset_id), context.artifact("model", request.model_id)
     return context.make(

@@ -53,3 +53,4 @@ class Portal:
         self._start(self.database.close()).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
