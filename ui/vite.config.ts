@@ -33,9 +33,7 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
-    proxy: Object.fromEntries(
-      ["/api", "/health", "/openapi.json", "/ws"].map((path) => [path, { target: studio, ws: path === "/ws" }]),
-    ),
+    proxy: Object.fromEntries(["/api", "/health", "/ws"].map((path) => [path, { target: studio, ws: path === "/ws" }])),
   },
   test: {
     environment: "jsdom",

@@ -37,19 +37,24 @@ export class ApiError extends Error {
     return this.facts.requestId;
   }
 
-  /** Of a 422: what is wrong with each field, by its path (`sae.k`). */
-  get fields(): Record<string, string> {
-    const wrong: unknown = this.facts.details.fields ?? this.facts.details.errors;
-    if (!Array.isArray(wrong)) return {};
-    const pairs = wrong.flatMap((each: unknown): [string, string][] => {
-      if (typeof each !== "object" || each === null) return [];
-      const { loc, field, msg, message } = each as Record<string, unknown>;
-      const path = Array.isArray(loc) ? loc.filter((part) => part !== "body").join(".") : field;
-      const words = message ?? msg;
-      return typeof path === "string" && typeof words === "string" ? [[path, words]] : [];
+  /** Of a 422: what is wrong with each field, by its path below `under`: `sae.k` of `config.sae.k`. */
+  fields(under = ""): Record<string, string> {
+    const { problems } = this.facts.details;
+    if (!Array.isArray(problems)) return {};
+    const prefix = under === "" ? "" : `${under}.`;
+    const pairs = problems.flatMap((problem: unknown): [string, string][] => {
+      const [path, message] = typeof problem === "string" ? split(problem) : [];
+      if (path === undefined || message === undefined || !path.startsWith(prefix)) return [];
+      return [[path.slice(prefix.length), message.replace(/^Value error, /, "")]];
     });
     return Object.fromEntries(pairs);
   }
+}
+
+/** `config.sae.k: Input should be greater than 0`. */
+function split(problem: string): string[] {
+  const at = problem.indexOf(": ");
+  return at < 0 ? [] : [problem.slice(0, at), problem.slice(at + 2)];
 }
 
 /** The error that an answer carries. Also of answers that are none of the studio's: of a proxy, of a crash. */

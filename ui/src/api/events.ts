@@ -1,20 +1,18 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { keys } from "./keys";
+import { type Curves, withLines, withSample } from "./patches";
 import type { components } from "./schema";
 
-export type StudioEvent = components["schemas"]["StudioEvent"];
-
-export interface Delivery {
-  seq: number;
-  channel: string;
-  data: StudioEvent;
-  timestamp: string;
-}
+type Schemas = components["schemas"];
+export type StudioEvent = Schemas["StudioEvent"];
+export type Delivery = Schemas["Envelope"];
 
 type EventOf<Type extends StudioEvent["type"]> = Extract<StudioEvent, { type: Type }>;
+type Key = readonly unknown[];
+type Fields = Record<string, unknown>;
 
 /** The query keys under which each kind of artifact is kept. */
-const rootOf: Record<string, readonly unknown[]> = {
+const roots: Record<string, Key> = {
   dataset: keys.datasets.all,
   tokenization: keys.tokenizations.all,
   model: keys.models.all,
@@ -28,33 +26,33 @@ const rootOf: Record<string, readonly unknown[]> = {
 
 /** Bring the cache up to date by a batch of events, and ask again only for what an event names without telling. */
 export function applyEvents(client: QueryClient, batch: readonly Delivery[]): void {
-  const stale = new Map<string, readonly unknown[]>();
+  const stale = new Map<string, Key>();
   for (const { data } of newest(batch)) {
     for (const key of apply(client, data)) stale.set(JSON.stringify(key), key);
   }
   for (const queryKey of stale.values()) void client.invalidateQueries({ queryKey });
 }
 
-/** Of progress and of the machine only the newest counts. */
+/** Of progress only the newest counts. */
 function newest(batch: readonly Delivery[]): Delivery[] {
   const seen = new Set<string>();
   const kept = [...batch].reverse().filter(({ data }) => {
-    const name =
-      data.type === "job.progress" ? `${data.type} ${data.job_id}` : data.type === "system.metrics" ? data.type : null;
-    if (name === null) return true;
-    if (seen.has(name)) return false;
-    seen.add(name);
+    if (data.type !== "job.progress") return true;
+    if (seen.has(data.job_id)) return false;
+    seen.add(data.job_id);
     return true;
   });
   return kept.reverse();
 }
 
 /** Patch what the event tells; returns the keys of what must be asked for again. */
-function apply(client: QueryClient, event: StudioEvent): readonly (readonly unknown[])[] {
+function apply(client: QueryClient, event: StudioEvent): readonly Key[] {
   switch (event.type) {
-    case "job.progress":
-      patchJob(client, event.job_id, progressOf(event));
+    case "job.progress": {
+      const { stage, done, total, rate, eta_seconds, metrics } = event;
+      patchJob(client, event.job_id, { stage, done, total, rate, eta_seconds, metrics });
       return [];
+    }
     case "job.state":
       patchJob(client, event.job_id, { state: event.state, wanted: event.wanted });
       return [keys.jobs.lists, keys.jobs.one(event.job_id), ...subjectOf(event.subject)];
@@ -63,35 +61,33 @@ function apply(client: QueryClient, event: StudioEvent): readonly (readonly unkn
         state: event.failed_items > 0 ? "completed_with_errors" : "completed",
         failed_items: event.failed_items,
       });
-      return [keys.jobs.lists, keys.jobs.one(event.job_id), ...(event.entity ? [rootOf[event.entity] ?? []] : [])];
-    case "job.failed":
-      patchJob(client, event.job_id, {
-        state: "failed",
-        error: { code: event.code, message: event.message, remedy: event.remedy },
-      });
+      return [keys.jobs.lists, keys.jobs.one(event.job_id), ...rootOf(event.entity)];
+    case "job.failed": {
+      const { code, message, remedy } = event;
+      patchJob(client, event.job_id, { state: "failed", error: { code, message, remedy } });
       return [keys.jobs.lists, keys.jobs.one(event.job_id)];
+    }
     case "training.metrics":
-      appendPoints(client, event);
-      return [];
+      return appendLines(client, event);
     case "training.checkpoint":
       return [keys.trainings.part(event.training_id, "checkpoints")];
     case "system.metrics":
-      client.setQueryData(keys.system.metrics, event.sample);
       appendSample(client, event.sample);
       return [];
     case "store.changed":
-      return [rootOf[event.entity] ?? []];
+      return rootOf(event.entity);
     default:
       return assertNever(event);
   }
 }
 
-function progressOf({ stage, done, total, rate, eta_seconds, metrics }: EventOf<"job.progress">) {
-  return { stage, done, total, rate, eta_seconds, metrics };
+function rootOf(entity: string | null): readonly Key[] {
+  const root = entity === null ? undefined : roots[entity];
+  return root ? [root] : [];
 }
 
 /** `trainings/{id}` names a key of the cache. */
-function subjectOf(subject: string | null): (readonly unknown[])[] {
+function subjectOf(subject: string | null): readonly Key[] {
   const [name, id] = subject?.split("/") ?? [];
   return name !== undefined && id !== undefined
     ? [
@@ -101,45 +97,63 @@ function subjectOf(subject: string | null): (readonly unknown[])[] {
     : [];
 }
 
-type Fields = Record<string, unknown>;
-
-/** A job appears alone and in lists. */
+/** A job stands alone, in lists, and inside the training that it runs. */
 function patchJob(client: QueryClient, id: string, fields: Fields): void {
-  client.setQueryData<Fields>(keys.jobs.one(id), (job) => job && { ...job, ...fields });
-  client.setQueriesData<{ items?: Fields[] }>({ queryKey: keys.jobs.lists }, (page) => {
-    if (!page?.items?.some((job) => job.id === id)) return page;
-    return { ...page, items: page.items.map((job) => (job.id === id ? { ...job, ...fields } : job)) };
+  const patched = (thing: Fields): Fields | undefined => {
+    if (thing.id === id) return { ...thing, ...fields };
+    const job = thing.job as Fields | null | undefined;
+    return job?.id === id ? { ...thing, job: { ...job, ...fields } } : undefined;
+  };
+  client.setQueryData<Fields>(keys.jobs.one(id), (job) => job && patched(job));
+  client.setQueriesData<Fields>(
+    { queryKey: [...keys.trainings.all, "one"] },
+    (training) => training && patched(training),
+  );
+  patchLists(client, keys.jobs.lists, patched);
+  patchLists(client, keys.trainings.lists, patched);
+}
+
+/** What is undefined stays as it is; a list in which nothing changes is not touched. */
+function patchLists(client: QueryClient, queryKey: Key, patched: (item: Fields) => Fields | undefined): void {
+  client.setQueriesData<{ items?: Fields[] }>({ queryKey }, (page) => {
+    const items = page?.items?.map(patched);
+    return items?.some(Boolean)
+      ? { ...page, items: items.map((item, at) => item ?? page?.items?.[at] ?? {}) }
+      : undefined;
   });
 }
 
-/** Above this many the server thins the series out again. */
+/** Above this many points the server thins a series out again. */
 const MAX_POINTS = 3000;
 
-function appendPoints(client: QueryClient, { training_id, points }: EventOf<"training.metrics">): void {
-  const queryKey = keys.trainings.part(training_id, "metrics").slice(0, 4);
-  const full = { yes: false };
-  client.setQueriesData<{ points?: { step: number }[] }>({ queryKey }, (series) => {
-    if (!series?.points) return series;
-    const last = series.points.at(-1)?.step ?? -1;
-    const joined = [...series.points, ...points.filter((point) => point.step > last)];
-    full.yes ||= joined.length > MAX_POINTS;
-    return { ...series, points: joined };
-  });
-  if (full.yes) void client.invalidateQueries({ queryKey });
+function appendLines(client: QueryClient, { training_id: id, points }: EventOf<"training.metrics">): readonly Key[] {
+  const queryKey = [...keys.trainings.one(id), "metrics"];
+  for (const [key, curves] of client.getQueriesData<Curves>({ queryKey })) {
+    // A series that ends at a step is a closed window.
+    const query = key[4] as { end_step?: number | null } | undefined;
+    if (curves && query?.end_step == null) client.setQueryData(key, withLines(curves, points));
+  }
+  const last = points.at(-1);
+  if (last) {
+    const told = { step: last.step, tokens: last.tokens, last_line: last };
+    client.setQueryData<Fields>(keys.trainings.one(id), (training) => training && { ...training, ...told });
+    patchLists(client, keys.trainings.lists, (item) => (item.id === id ? { ...item, ...told } : undefined));
+  }
+  const full = client
+    .getQueriesData<Curves>({ queryKey })
+    .some(([, curves]) => (curves?.steps.length ?? 0) > MAX_POINTS);
+  return full ? [queryKey] : [];
 }
 
-/** The machine is sampled every two seconds. */
-function appendSample(client: QueryClient, sample: Fields): void {
-  for (const [queryKey, history] of client.getQueriesData<{ samples?: Fields[] }>({
-    queryKey: ["system", "history"],
-  })) {
-    const minutes = Number(queryKey[2] ?? 60);
-    if (!history?.samples) continue;
-    client.setQueryData(queryKey, { ...history, samples: [...history.samples, sample].slice(-minutes * 30) });
+function appendSample(client: QueryClient, sample: Schemas["MachineSample"]): void {
+  client.setQueryData(keys.system.metrics, sample);
+  const histories = client.getQueriesData<Schemas["SystemHistory"]>({ queryKey: ["system", "history"] });
+  for (const [queryKey, history] of histories) {
+    if (history) client.setQueryData(queryKey, withSample(history, sample, Number(queryKey[2] ?? 60)));
   }
 }
 
 /** The compiler refuses an event without a case. A studio newer than this page may still send one: it is passed over. */
-function assertNever(_event: never): readonly never[] {
+function assertNever(_event: never): readonly Key[] {
   return [];
 }

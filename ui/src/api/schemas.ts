@@ -5,7 +5,7 @@ import { keys } from "./keys";
 /** The studio's own OpenAPI document: forms are drawn from its schemas. Asked for once. */
 export const openapiQuery = queryOptions({
   queryKey: keys.openapi,
-  queryFn: async ({ signal }) => (await (await request("/openapi.json", { signal })).json()) as OpenApiDocument,
+  queryFn: async ({ signal }) => (await (await request("/api/openapi.json", { signal })).json()) as OpenApiDocument,
   staleTime: Infinity,
 });
 

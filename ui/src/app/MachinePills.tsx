@@ -36,12 +36,10 @@ export function MachinePills() {
   );
 }
 
-function loadsOf(sample: Record<string, unknown>): Load[] {
-  const load = (label: string, value: unknown): Load[] =>
-    typeof value === "number" ? [{ label, percent: Math.round(value) }] : [];
-  return [
-    ...load("CPU", sample.cpu_percent),
-    ...load("RAM", sample.memory_percent),
-    ...load("GPU", sample.gpu_percent),
+function loadsOf(sample: { cpu_percent: number; memory_percent: number; gpu_percent: number | null }): Load[] {
+  const loads = [
+    { label: "CPU", percent: Math.round(sample.cpu_percent) },
+    { label: "RAM", percent: Math.round(sample.memory_percent) },
   ];
+  return sample.gpu_percent === null ? loads : [...loads, { label: "GPU", percent: Math.round(sample.gpu_percent) }];
 }

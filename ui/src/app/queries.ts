@@ -1,12 +1,13 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api, unwrap, unwrapPage } from "@/api/client";
+import { api, unwrap } from "@/api/client";
 import { keys } from "@/api/keys";
 
 /** How many jobs run now: the sidebar's badge. */
 export const runningJobs = queryOptions({
-  queryKey: keys.jobs.list({ state: ["running"], limit: 1 }),
-  queryFn: () => unwrapPage(api.GET("/api/v1/jobs", { params: { query: { state: ["running"], limit: 1 } } })),
-  select: (page) => page.pagination.total,
+  // Under the lists, because whatever changes them changes the counts.
+  queryKey: keys.jobs.list({ counts: true }),
+  queryFn: () => unwrap(api.GET("/api/v1/jobs/counts")),
+  select: ({ counts }) => (counts.running ?? 0) + (counts.pausing ?? 0),
   meta: { poll: 5000 },
 });
 

@@ -9,7 +9,7 @@ export type ButtonSize = "sm" | "md";
 
 const base =
   "inline-flex items-center justify-center gap-1.5 rounded-lg font-medium whitespace-nowrap select-none transition-colors " +
-  "disabled:opacity-50 aria-disabled:opacity-50";
+  "disabled:not-aria-busy:opacity-50";
 const variants: Record<ButtonVariant, string> = {
   primary: "bg-accent-fill text-on-accent not-disabled:hover:bg-accent-fill-hover",
   secondary:

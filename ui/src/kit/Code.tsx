@@ -39,7 +39,7 @@ export function CodeBlock({ children, label, wrap = false }: { children: string;
       >
         {children}
       </pre>
-      <div className="absolute top-1.5 right-1.5">
+      <div className="absolute top-1.5 right-1.5 rounded-lg bg-sunken">
         <CopyButton text={children} name={`Copy ${label.toLowerCase()}`} />
       </div>
     </div>

@@ -51,7 +51,7 @@ export function DataRow<Row>(props: DataRowProps<Row>) {
       style={{ gridTemplateColumns: props.tracks, height: props.height, transform: `translateY(${props.top}px)` }}
     >
       {chosen !== undefined && (
-        <div role="gridcell" className="grid place-items-center">
+        <div role="gridcell" className="grid place-items-center pl-2">
           <input
             type="checkbox"
             tabIndex={-1}
@@ -66,7 +66,7 @@ export function DataRow<Row>(props: DataRowProps<Row>) {
         <div
           key={column.id}
           role="gridcell"
-          className={cx("min-w-0 truncate px-3", column.align && "text-right tabular-nums")}
+          className={cx("min-w-0 truncate px-3 first:pl-5 last:pr-5", column.align && "text-right tabular-nums")}
         >
           {row === undefined ? (
             <Skeleton className={cx("h-3.5", place === 0 ? "w-3/4" : "ml-auto w-1/2")} />

@@ -88,7 +88,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const indices = Array.from({ length: Math.max(0, end - first) }, (_, place) => first + place);
   // The row with the focus stays, wherever one scrolls.
   if (at < first || at >= end) indices.push(at);
-  const tracks = [onSelect && "2.5rem", ...columns.map(({ width }) => width ?? "minmax(6rem, 1fr)")]
+  const tracks = [onSelect && "3rem", ...columns.map(({ width }) => width ?? "minmax(6rem, 1fr)")]
     .filter(Boolean)
     .join(" ");
   return (

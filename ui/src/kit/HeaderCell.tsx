@@ -13,7 +13,10 @@ interface HeaderCellProps<Row> {
 export function HeaderCell<Row>({ column, sort, onSort }: HeaderCellProps<Row>) {
   const { id, header, definition, align, firstOrder = "asc" } = column;
   const order = sort?.id === id ? sort.order : undefined;
-  const look = cx("flex min-w-0 items-center gap-1 px-3 text-sm font-medium text-ink-3", align && "justify-end");
+  const look = cx(
+    "flex min-w-0 items-center gap-1 px-3 text-sm first:pl-5 last:pr-5 font-medium text-ink-3",
+    align && "justify-end",
+  );
   if (column.sort === undefined)
     return (
       <div role="columnheader" className={look}>
@@ -27,6 +30,8 @@ export function HeaderCell<Row>({ column, sort, onSort }: HeaderCellProps<Row>) 
       onClick={() => onSort({ id, order: order === undefined ? firstOrder : order === "asc" ? "desc" : "asc" })}
       className={cx(
         "group flex min-w-0 items-center gap-1 hover:text-ink",
+        // The arrow stands inside, so that names and numbers end at one line.
+        align && "flex-row-reverse",
         order && "text-ink",
         definition !== undefined && "underline decoration-line-strong decoration-dotted underline-offset-4",
       )}

@@ -9,7 +9,8 @@ import {
   YAxis,
 } from "recharts";
 import * as format from "./format";
-import { colorOf, type LineChartProps, type Series, written } from "./LineChart";
+import { colorOf, type LineChartProps, type Point, type Series, written } from "./LineChart";
+import { logTicks, niceTicks } from "./niceTicks";
 
 interface DrawingProps extends LineChartProps {
   shown: readonly Series[];
@@ -18,50 +19,54 @@ interface DrawingProps extends LineChartProps {
 }
 
 const tick = { fill: "var(--ink-3)", fontSize: 11 };
+const bare = { tick, tickLine: false, axisLine: false, interval: 0, width: 50 } as const;
 
 /** The lines themselves. Its colours are the theme's variables, so a change of theme needs no new drawing. */
 export default function LineChartDrawing(props: DrawingProps) {
-  const { points, series, shown, x, logarithmic, domain, sync } = props;
+  const { points, series, shown, x, logarithmic, domain, sync, height } = props;
+  const left = shown.filter(({ right }) => !right);
+  const right = shown.filter((each) => each.right);
   // A logarithm knows no zero: such points are left out rather than drawn wrong.
-  const drawn = logarithmic ? points.map((point) => positive(point, shown)) : points;
-  const leftFormat = shown.find(({ right }) => !right)?.format ?? format.short;
-  const rightFormat = shown.find(({ right }) => right)?.format ?? format.short;
+  const drawn = logarithmic ? points.map((point) => positive(point, left)) : points;
+  const rows = height < 160 ? 3 : 5;
+  const leftRange = domain ?? rangeOf(drawn, left);
+  const leftTicks = logarithmic ? logTicks(...leftRange) : niceTicks(...leftRange, rows);
+  const rightTicks = niceTicks(...rangeOf(points, right), rows);
+  const [from, to] = rangeOf(points, [x]);
   const along = x.format ?? format.short;
   return (
-    <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height: props.height }}>
-      <Recharts data={[...drawn]} syncId={sync} syncMethod="value" margin={{ top: 4, right: 8, bottom: 0, left: 0 }}>
+    <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height }}>
+      <Recharts data={[...drawn]} syncId={sync} syncMethod="value" margin={{ top: 6, right: 12, bottom: 0, left: 0 }}>
         <CartesianGrid stroke="var(--line)" vertical={false} />
         <XAxis
           dataKey={x.key}
           type="number"
-          domain={["dataMin", "dataMax"]}
+          domain={[from, to]}
+          ticks={niceTicks(from, to, 6).filter((each) => each >= from && each <= to)}
           tick={tick}
           tickFormatter={along}
           tickLine={false}
           axisLine={{ stroke: "var(--line)" }}
-          minTickGap={40}
+          minTickGap={32}
+          height={22}
         />
         <YAxis
+          {...bare}
           yAxisId="left"
           scale={logarithmic ? "log" : "linear"}
-          domain={logarithmic ? ["auto", "auto"] : domain ? [...domain] : ["auto", "auto"]}
-          allowDataOverflow={domain !== undefined}
-          tick={tick}
-          tickFormatter={leftFormat}
-          tickLine={false}
-          axisLine={false}
-          width={52}
+          domain={endsOf(leftTicks)}
+          ticks={leftTicks}
+          allowDataOverflow
+          tickFormatter={left[0]?.format ?? format.short}
         />
-        {series.some(({ right }) => right) && (
+        {series.some((each) => each.right) && (
           <YAxis
+            {...bare}
             yAxisId="right"
             orientation="right"
-            domain={["auto", "auto"]}
-            tick={tick}
-            tickFormatter={rightFormat}
-            tickLine={false}
-            axisLine={false}
-            width={52}
+            domain={endsOf(rightTicks)}
+            ticks={rightTicks}
+            tickFormatter={right[0]?.format ?? format.short}
           />
         )}
         <Tooltip
@@ -120,7 +125,25 @@ function Reading({ tip: { active, payload, label }, series, name, along }: Readi
   );
 }
 
-function positive(point: LineChartProps["points"][number], series: readonly Series[]) {
+/** The least and the greatest value of some fields. */
+function rangeOf(points: readonly Point[], fields: readonly { key: string }[]): [number, number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const point of points) {
+    for (const { key } of fields) {
+      const value = point[key];
+      if (typeof value !== "number" || !Number.isFinite(value)) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+function endsOf(ticks: readonly number[]): [number, number] {
+  return [ticks[0] ?? 0, ticks.at(-1) ?? 1];
+}
+
+function positive(point: Point, series: readonly Series[]): Point {
   const copy: Record<string, number | null | undefined> = { ...point };
   for (const { key } of series) if ((copy[key] ?? 0) <= 0) copy[key] = null;
   return copy;

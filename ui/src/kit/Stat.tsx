@@ -38,6 +38,6 @@ export function Stat({ label, value, unit, definition, note, tone = "ink", size 
 /** Several numbers side by side, as many as fit. */
 export function Stats({ children, className }: { children: ReactNode; className?: string }) {
   return (
-    <dl className={cx("grid grid-cols-[repeat(auto-fit,minmax(8rem,1fr))] gap-x-6 gap-y-4", className)}>{children}</dl>
+    <dl className={cx("grid grid-cols-[repeat(auto-fit,minmax(7rem,1fr))] gap-x-6 gap-y-4", className)}>{children}</dl>
   );
 }

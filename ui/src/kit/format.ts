@@ -8,9 +8,9 @@ export function count(value: number): string {
   return whole.format(value);
 }
 
-/** `1.23M`: for places too narrow for `count`. */
+/** `12.3k`, `1.23M`: for places too narrow for `count`. */
 export function short(value: number): string {
-  return Math.abs(value) < 1000 ? number(value) : compact.format(value);
+  return Math.abs(value) < 1000 ? number(value) : minus(compact.format(value).replace("K", "k"));
 }
 
 /** Three significant digits by default; powers of ten only where they are needed. Nothing is written as `—`. */

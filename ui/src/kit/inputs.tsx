@@ -4,7 +4,7 @@ import { cx } from "./cx";
 
 /** How every control of one line looks. */
 export const control =
-  "h-9 w-full min-w-0 rounded-lg border border-line-strong/60 bg-sunken px-3 text-base text-ink transition-colors " +
+  "h-9 w-full min-w-0 rounded-lg border border-line-strong/60 bg-field px-3 text-base text-ink transition-colors " +
   "hover:border-line-strong aria-invalid:border-danger disabled:opacity-50";
 
 /** One line of text. */
