@@ -186,3 +186,30 @@ def test_a_corpus_of_one_document_still_fills_its_groups(sae: SparseAutoencoder,
     positions = sorted(context.position + context.peak for context in groups[0].contexts)
     for earlier, later in pairwise(positions):
         assert later - earlier > 16 or later // 64 != earlier // 64
+
+
+def test_whole_passages_are_the_same_ones_with_more_around_them(features: Features) -> None:
+    narrow, whole = ContextConfig(window=3), ContextConfig(window=3, whole=True)
+    longer = 0
+    for latent in range(D_SAE):
+        groups = zip(features.contexts(latent, narrow), features.contexts(latent, whole), strict=True)
+        for few, many in groups:
+            assert (few.name, few.low, few.high, few.passages) == (many.name, many.low, many.high, many.passages)
+            for small, large in zip(few.contexts, many.contexts, strict=True):
+                shown = slice(max(0, large.peak - 3), large.peak + 4)
+                assert large.token_ids[shown] == small.token_ids
+                assert large.activations[shown] == small.activations
+                assert large.encoded[shown] == small.encoded
+                assert large.position + large.peak == small.position + small.peak
+                longer += len(large.token_ids) > len(small.token_ids)
+    assert longer > 100
+
+
+def test_a_whole_passage_leaves_neither_its_document_nor_its_context(
+    features: Features, tokens: Tokens, source: MemorySource
+) -> None:
+    for _, _, context in all_contexts(features, ContextConfig(whole=True)):
+        where = np.arange(context.position, context.position + len(context.token_ids))
+        assert len(set((where // tokens.context_length).tolist())) == 1
+        assert len(set(tokens.document_of(where).tolist())) == 1
+        assert not set(context.token_ids) & tokens.special_ids

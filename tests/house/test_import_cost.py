@@ -46,5 +46,10 @@ def test_a_config_module_loads_nothing_heavy(module):
     assert not _heavy_modules_after(f"import {module}")
 
 
+def test_reading_features_loads_neither_torch_nor_transformers():
+    loaded = _heavy_modules_after("import mistudio.features.pages, mistudio.language_models.tokenizer_files")
+    assert loaded <= {"pyarrow"}
+
+
 def test_help_of_every_command_loads_nothing_heavy():
     assert not _heavy_modules_after(EVERY_HELP)

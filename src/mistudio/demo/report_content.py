@@ -35,11 +35,11 @@ from mistudio.demo.road import Road
 from mistudio.demo.showcase import about_rare_words, reading_of
 from mistudio.evaluation.definitions import METRICS, Metric
 from mistudio.features.config import ContextConfig
-from mistudio.features.logit_lens import TokenLogit as LensLogit
 from mistudio.features.pages import Features, LatentPage
+from mistudio.features.token_logits import TokenLogit as LensLogit
 from mistudio.hardware import cores, memory_bytes
 from mistudio.language_models.describe import describe
-from mistudio.training.train import LOG
+from mistudio.training.layout import LOG
 
 _SHOWN = 200
 _CONTEXTS = ContextConfig(top=6, intervals=3, per_interval=2, window=16)

@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mistudio.artifacts.atomic import new_file, write_json
-from mistudio.errors import BadInput, ConfigConflict
+from mistudio.errors import ConfigConflict
 from mistudio.features.packed_keys import KeyLayout, Keys, code_of
-from mistudio.sae.weights import SparseCode
 
 _STATE = "state.json"
 _COLUMNS = ("keys", "positions", "counts", "latents", "codes")
@@ -40,23 +38,6 @@ class ActiveLatents(NamedTuple):
     latents: NDArray[np.int64]
     values: NDArray[np.float32]
     """Above zero; one for each entry of `latents`."""
-
-    @classmethod
-    def of(cls, code: SparseCode, positions: NDArray[np.int64]) -> ActiveLatents:
-        """Drop the padding of a sparse code.
-
-        Raises:
-            BadInput: an activation is NaN or infinite.
-        """
-        values = code.values_BK.detach().to("cpu", torch.float32).numpy()
-        latents = code.latents_BK.detach().cpu().numpy()
-        if not np.isfinite(values).all():
-            raise BadInput(
-                "The SAE gave an activation that is NaN or infinite.",
-                remedy="Check the SAE with `mistudio eval`, and that the activations are of its own hook point.",
-            )
-        active = values > 0
-        return cls(positions, active.sum(axis=1), latents[active], values[active])
 
 
 @dataclass

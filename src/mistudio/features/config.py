@@ -34,6 +34,8 @@ class ContextConfig(Config):
     per_interval: int = Field(default=3, ge=0)
     """Passages drawn from each interval."""
     window: int = Field(default=16, ge=0)
-    """Tokens shown on each side of the strongest one."""
+    """Tokens shown on each side of the strongest one, which no stronger one of the text stands among."""
+    whole: bool = False
+    """Show as much of the text as its context holds; which passages are chosen remains the window's matter."""
     seed: int = 0
     """Of the draw from the intervals."""

@@ -129,7 +129,8 @@ class ContextReader:
         top = self._choose(latent, peaks, config.top, config.window, shown)
         groups = []
         if top:
-            groups.append(ContextGroup("top", top[-1].value, top[0].value, len(peaks.positions), top))
+            shown_top = self._shown(latent, top, config)
+            groups.append(ContextGroup("top", top[-1].value, top[0].value, len(peaks.positions), shown_top))
 
         if self._latents.count(latent) > _HITS_AT_ONCE:
             peaks = self._peaks(self._sample(latent, random), config.window)
@@ -142,8 +143,14 @@ class ContextReader:
             if contexts:
                 low, high = float(peaks.values[part[-1]]), float(peaks.values[part[0]])
                 name = f"interval {i + 1} of {config.intervals}"
-                groups.append(ContextGroup(name, low, high, len(part), contexts))
+                groups.append(ContextGroup(name, low, high, len(part), self._shown(latent, contexts, config)))
         return tuple(groups)
+
+    def _shown(self, latent: int, contexts: tuple[Context, ...], config: ContextConfig) -> tuple[Context, ...]:
+        if not config.whole:
+            return contexts
+        reach = self._tokens.context_length
+        return tuple(self.window(latent, context.position + context.peak, reach) for context in contexts)
 
     def window(self, latent: int, position: int, reach: int) -> Context:
         """The passage around a token, with what the latent is on each token of it."""

@@ -10,6 +10,7 @@
     index/               starts, positions, codes: each latent's activations, strongest first
     tokens/              starts, latents, codes: each token's active latents; rows, ids, encoded, documents.parquet
     logits/              promoted, suppressed, and their token ids: a row a latent
+    vocabulary/          the text of every token
 
 Contexts are no part of the result: they are slices of it, read when a page is asked for (`pages.py`). Interrupted work
 goes on from its last run when the same call is made again.
@@ -26,12 +27,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mistudio.activations.block import ActivationBlock
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import WORK, new_directory
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, Input, open_artifact, seal
+from mistudio.corpora.boundaries import vocabulary, vocabulary_sha256
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ArtifactBroken, BadInput, EmptyCorpus, Interrupted, ShapeError
 from mistudio.features import index, logit_lens, statistics, token_index
@@ -41,9 +44,12 @@ from mistudio.features.contexts import Documents
 from mistudio.features.packed_keys import KeyLayout
 from mistudio.language_models.hook_points import HookPoint, HookSite
 from mistudio.language_models.loading import LanguageModel
+from mistudio.language_models.token_text import token_bytes
+from mistudio.language_models.tokenizer_files import TokenTable
 from mistudio.language_models.unembedding import unembedding
 from mistudio.progress import Progress, Silent
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+from mistudio.sae.weights import SparseCode
 
 _ENDLESS = 1 << 62
 
@@ -94,6 +100,7 @@ def find(
             _collect(sae, source, tokens, collection, config, progress)
             numbers = _index(partial, collection, tokens, config, progress)
             lens = _look(partial / "logits", sae, lm, config, progress)
+            _write_vocabulary(partial / "vocabulary", tokens, lm)
             if digest_of(sae) != digest:
                 raise ArtifactBroken("The SAE's weights changed while its features were being found.")
         except (BadInput, EmptyCorpus, ArtifactBroken):
@@ -193,12 +200,29 @@ def _add_block(
         begun = time.perf_counter()
         code = sae.encode_sparse(block.acts_BD[chosen].to(sae.W_dec_FD))
         encoded = time.perf_counter()
-        collection.add(ActiveLatents.of(code, positions[chosen]))
+        collection.add(active_latents(code, positions[chosen]))
         collection.seconds["encoding"] += encoded - begun
         collection.seconds["indexing"] += time.perf_counter() - encoded
     begun = time.perf_counter()
     collection.end_block()
     collection.seconds["indexing"] += time.perf_counter() - begun
+
+
+def active_latents(code: SparseCode, positions: NDArray[np.int64]) -> ActiveLatents:
+    """The active latents of tokens at these flat positions: their code without its padding.
+
+    Raises:
+        BadInput: an activation is NaN or infinite.
+    """
+    values = code.values_BK.detach().to("cpu", torch.float32).numpy()
+    latents = code.latents_BK.detach().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise BadInput(
+            "The SAE gave an activation that is NaN or infinite.",
+            remedy="Check the SAE with `mistudio eval`, and that the activations are of its own hook point.",
+        )
+    active = values > 0
+    return ActiveLatents(positions, active.sum(axis=1), latents[active], values[active])
 
 
 def _index(
@@ -229,6 +253,12 @@ def _look(
     lens = logit_lens.look(sae.W_dec_FD, head, config.logits, config.lens_latents, progress)
     lens.write(directory)
     return logit_lens.statement(head)
+
+
+def _write_vocabulary(directory: Path, tokens: Tokens, lm: LanguageModel | None) -> None:
+    """Keep the text of the tokens, so that pages can be read where the model is not; another tokenizer's would lie."""
+    if lm is not None and vocabulary_sha256(vocabulary(lm.tokenizer)) == tokens.layout.tokenizer_sha256:
+        TokenTable.of(token_bytes(lm.tokenizer)).write(directory)
 
 
 def _facts(sae: SparseAutoencoder, source: ActivationSource, tokens: Tokens, config: FindConfig) -> dict[str, Any]:

@@ -37,10 +37,10 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True)
 class Histogram:
-    """How one latent's activations are spread. The counts sum to the number of its activations."""
+    """How values are spread, in bins of equal width. The counts sum to the number of values."""
 
     edges: NDArray[np.float64]
-    """One more than there are bins; equally wide from 0 to the largest activation. A bin holds its upper edge."""
+    """One more than there are bins; a bin holds its upper edge."""
     counts: NDArray[np.int64]
 
 
@@ -60,7 +60,7 @@ class LatentIndex:
         # Not memmap objects but plain arrays over them, whose slices cost a tenth.
         positions = np.asarray(np.load(directory / "positions.npy", mmap_mode="r"))
         codes = np.asarray(np.load(directory / "codes.npy", mmap_mode="r"))
-        return cls(np.load(directory / "starts.npy"), positions, codes)
+        return cls(np.asarray(np.load(directory / "starts.npy", mmap_mode="r")), positions, codes)
 
     def count(self, latent: int) -> int:
         """How often it is active."""
@@ -74,7 +74,7 @@ class LatentIndex:
         return Hits(self.positions[start:end].astype(np.int64), value_of(self.codes[start:end]))
 
     def histogram(self, latent: int, maximum: float, bins: int = 64) -> Histogram:
-        """Exact counts by bisection: the values are sorted already."""
+        """Its activations from 0 to the largest. Exact counts by bisection: the values are sorted already."""
         edges = np.linspace(0.0, maximum, bins + 1)
         start, end = int(self.starts[latent]), int(self.starts[latent + 1])
         ascending = self.codes[start:end][::-1]

@@ -11,61 +11,16 @@ F latents, D d_model, V vocabulary, N tokens kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
+from mistudio.features.token_logits import COLUMNS, TokenLogits
 from mistudio.language_models.unembedding import Unembedding
 from mistudio.progress import Progress
-
-_NAMES = ("promoted_ids", "promoted", "suppressed_ids", "suppressed")
-
-
-@dataclass(frozen=True)
-class TokenLogit:
-    """A token and how much one unit of the latent's direction adds to its logit."""
-
-    token_id: int
-    logit: float
-
-
-@dataclass(frozen=True)
-class LogitLens:
-    """The extreme tokens of every latent, most extreme first."""
-
-    promoted_ids: NDArray[np.int32]
-    promoted: NDArray[np.float32]
-    suppressed_ids: NDArray[np.int32]
-    suppressed: NDArray[np.float32]
-
-    @classmethod
-    def open(cls, directory: Path) -> LogitLens:
-        """Map the files that `write` made."""
-        return cls(**{name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in _NAMES})
-
-    def write(self, directory: Path) -> None:
-        """Write one file an array."""
-        directory.mkdir(exist_ok=True)
-        for name in _NAMES:
-            np.save(directory / f"{name}.npy", getattr(self, name))
-
-    def promoted_by(self, latent: int) -> tuple[TokenLogit, ...]:
-        """Tokens with the largest logits."""
-        return _pairs(self.promoted_ids[latent], self.promoted[latent])
-
-    def suppressed_by(self, latent: int) -> tuple[TokenLogit, ...]:
-        """Tokens with the smallest logits."""
-        return _pairs(self.suppressed_ids[latent], self.suppressed[latent])
-
-
-def _pairs(ids: NDArray[Any], logits: NDArray[Any]) -> tuple[TokenLogit, ...]:
-    return tuple(TokenLogit(int(i), float(x)) for i, x in zip(ids.tolist(), logits.tolist(), strict=True))
 
 
 def statement(unembedding: Unembedding) -> str:
@@ -85,7 +40,7 @@ def look(
     n_tokens: int,
     latents_at_once: int,
     progress: Progress,
-) -> LogitLens:
+) -> TokenLogits:
     """The logit lens of every decoder row.
 
     Args:
@@ -95,7 +50,7 @@ def look(
     Raises:
         Interrupted: `progress` asked to stop.
     """
-    parts: dict[str, list[Any]] = {name: [] for name in _NAMES}
+    parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for first, logits_FV in unembedding.slices(directions_FD, latents_at_once):
         for name, largest in (("promoted", True), ("suppressed", False)):
             values_FN, ids_FN = logits_FV.topk(min(n_tokens, logits_FV.shape[1]), dim=-1, largest=largest)
@@ -103,4 +58,4 @@ def look(
             parts[f"{name}_ids"].append(ids_FN.cpu().numpy().astype(np.int32))
         progress.advance("logit lens", first + len(logits_FV), len(directions_FD))
         progress.checkpoint()
-    return LogitLens(**{name: np.concatenate(arrays) for name, arrays in parts.items()})
+    return TokenLogits(**{name: np.concatenate(arrays) for name, arrays in parts.items()})

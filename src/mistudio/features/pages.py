@@ -1,6 +1,7 @@
 """Read a features artifact: a table of all latents, and a page of any one.
 
-Opening maps files and reads the statistics; a page reads slices. The tokenizer is loaded when text is first asked for.
+Opening maps files; a page reads slices of them. Neither torch nor transformers is loaded, unless the artifact does not
+hold the text of its tokens and their model has no `tokenizer.json`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ from mistudio.errors import NotFound
 from mistudio.features.config import ContextConfig
 from mistudio.features.contexts import ContextGroup, ContextReader, Documents
 from mistudio.features.index import Histogram, LatentIndex
-from mistudio.features.logit_lens import LogitLens, TokenLogit
-from mistudio.features.statistics import LatentStatistics, Statistics
+from mistudio.features.statistics import LatentStatistics, Statistics, StatisticsFile
 from mistudio.features.token_index import TokenIndex
-from mistudio.language_models.loading import load_tokenizer
-from mistudio.language_models.token_text import decode_pieces
+from mistudio.features.token_logits import TokenLogit, TokenLogits
+from mistudio.language_models.tokenizer_files import TokenTable, token_table
 
 Column = Literal["latent", "count", "density", "max", "mean", "documents"]
 Decode = Callable[[Sequence[int]], list[str]]
@@ -57,13 +57,10 @@ class Features:
         self.artifact = artifact
         self.hook = str(facts["hook"])
         self.tokenizer_source = str(facts["tokenizer_source"])
-        self.statistics = Statistics.of_table(pq.read_table(path / "statistics.parquet"))
+        self.rows = StatisticsFile(path / "statistics.parquet")
         self.latents = LatentIndex.open(path / "index")
         self.tokens = TokenIndex.open(path / "tokens", int(facts["context_length"]))
-        self.documents = Documents(pq.read_table(path / "tokens" / "documents.parquet"))
-        self.lens = LogitLens.open(path / "logits") if (path / "logits").is_dir() else None
-        identity = int(str(artifact.manifest.metrics["sae_sha256"])[:15], 16)
-        self._reader = ContextReader(self.latents, self.tokens, self.documents, facts["special_ids"], identity)
+        self.lens = TokenLogits.open(path / "logits") if (path / "logits").is_dir() else None
         self._given_decode = decode
 
     @classmethod
@@ -71,7 +68,7 @@ class Features:
         """Open and check a features artifact.
 
         Args:
-            decode: token ids to pieces of text; the tokenizer of the artifact's model where None.
+            decode: token ids to pieces of text; the artifact's own where None.
             deep: compare the files' sha256 too, which reads them whole.
 
         Raises:
@@ -81,7 +78,7 @@ class Features:
         return cls(open_artifact(path, Kind.FEATURES, deep=deep), decode)
 
     def __len__(self) -> int:
-        return len(self.statistics)
+        return len(self.rows)
 
     def latent(self, latent: int, contexts: ContextConfig | None = None) -> LatentPage:
         """The page of one latent.
@@ -90,7 +87,7 @@ class Features:
             NotFound: there is no such latent.
         """
         self._check(latent)
-        statistics = self.statistics.of(latent)
+        statistics = self.rows.row(latent)
         return LatentPage(
             statistics=statistics,
             histogram=self.latents.histogram(latent, statistics.max),
@@ -110,11 +107,10 @@ class Features:
 
     def table(self, sort: Column = "max", *, ascending: bool = False, limit: int | None = None) -> pa.Table:
         """The numbers of all latents, a row each; ties in the order of latents."""
-        table = pq.read_table(self.artifact.path / "statistics.parquet")
         keys = [(sort, "ascending" if ascending else "descending")]
         if sort != "latent":
             keys.append(("latent", "ascending"))
-        return table.sort_by(keys).slice(0, limit)
+        return self.rows.table().sort_by(keys).slice(0, limit)
 
     def interesting(self, n: int = 12, seed: int = 0) -> list[int]:
         """Latents for a first look: rather specific, found in many documents, about more than one token.
@@ -147,11 +143,42 @@ class Features:
         return self._decode(token_ids)
 
     @cached_property
+    def statistics(self) -> Statistics:
+        """All latents' numbers, read whole when first asked for."""
+        return self.rows.read()
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Which document lies where."""
+        return Documents(pq.read_table(self.artifact.path / "tokens" / "documents.parquet"))
+
+    @cached_property
+    def _reader(self) -> ContextReader:
+        manifest = self.artifact.manifest
+        identity = int(str(manifest.metrics["sae_sha256"])[:15], 16)
+        return ContextReader(self.latents, self.tokens, self.documents, manifest.config["special_ids"], identity)
+
+    @cached_property
     def _decode(self) -> Decode:
         if self._given_decode is not None:
             return self._given_decode
-        tokenizer = load_tokenizer(self.tokenizer_source)
-        return lambda token_ids: decode_pieces(tokenizer, token_ids)
+        path = self.artifact.path / "vocabulary"
+        table = TokenTable.open(path) if path.is_dir() else token_table(self._find_tokenizer())
+        return table.pieces
+
+    def _find_tokenizer(self) -> str:
+        """Where the tokenizer's model is: at its place, or at the same place beside a home that was moved."""
+        source = Path(self.tokenizer_source).expanduser()
+        tail = Path(*source.parts[-2:]) if source.is_absolute() else source
+        for place in (source, *(folder / tail for folder in self.artifact.path.absolute().parents)):
+            if place.is_file() or (place / "config.json").is_file():
+                return str(place)
+        if source.is_absolute() or len(source.parts) > 2:  # a path, and no Hub id
+            raise NotFound(
+                f"The text of these features cannot be shown: their tokenizer, {source}, is gone.",
+                remedy="Put the model back at that place, or find the features again.",
+            )
+        return self.tokenizer_source
 
     def _check(self, latent: int) -> None:
         if not 0 <= latent < len(self):

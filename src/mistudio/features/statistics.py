@@ -13,7 +13,9 @@ F latents, N top tokens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +31,8 @@ from mistudio.progress import Progress
 
 _SPREAD = 32
 """Strongest activations that are looked at for the number of documents."""
+_ROWS_IN_GROUP = 1 << 14
+"""What is read of the file for the sake of one row."""
 NO_TOKEN = -1
 """Stands where a latent has fewer top tokens than there is room for."""
 
@@ -108,7 +112,7 @@ class Statistics:
             "top_tokens": pa.FixedSizeListArray.from_arrays(pa.array(self.top_tokens_FN.ravel()), width),
             "top_token_shares": pa.FixedSizeListArray.from_arrays(pa.array(self.top_token_shares_FN.ravel()), width),
         }
-        pq.write_table(pa.table(columns), path)
+        pq.write_table(pa.table(columns), path, row_group_size=_ROWS_IN_GROUP)
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Statistics:
@@ -121,6 +125,34 @@ class Statistics:
         wide = ("top_tokens", "top_token_shares")
         narrow = {name: flat(name) for name in ("count", "density", "max", "mean", "documents")}
         return cls(**narrow, **{f"{name}_FN": flat(name).reshape(len(table), -1) for name in wide})
+
+
+class StatisticsFile:
+    """The table on disk. One row costs as much with a million latents as with thousands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._metadata = pq.read_metadata(path)
+        sizes = [self._metadata.row_group(i).num_rows for i in range(self._metadata.num_row_groups)]
+        self._ends = list(accumulate(sizes, initial=0))
+
+    def __len__(self) -> int:
+        return int(self._metadata.num_rows)
+
+    def row(self, latent: int) -> LatentStatistics:
+        """One latent's numbers."""
+        group = bisect_right(self._ends, latent) - 1
+        with pq.ParquetFile(self._path, metadata=self._metadata, memory_map=True) as file:
+            some = Statistics.of_table(file.read_row_group(group, use_threads=False))
+        return replace(some.of(latent - self._ends[group]), latent=latent)
+
+    def table(self, columns: list[str] | None = None) -> pa.Table:
+        """Some columns of all latents, or everything."""
+        return pq.read_table(self._path, columns=columns)
+
+    def read(self) -> Statistics:
+        """All of it."""
+        return Statistics.of_table(self.table())
 
 
 class TopTokens(NamedTuple):

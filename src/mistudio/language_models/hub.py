@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -23,6 +23,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils.tqdm import tqdm
 
 from mistudio.artifacts.atomic import disk_full_is_said
+from mistudio.config import Config
 from mistudio.errors import DownloadFailed, FormatUnsupported, MistudioError, UnknownModel
 from mistudio.progress import Progress
 
@@ -32,12 +33,25 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _FILE_ENDINGS = (".gguf", ".safetensors", ".bin", ".pt", ".pth")
 
 
-def fetch(source: str, revision: str | None, *, weights: bool, progress: Progress) -> Path:
+class HubModel(Config):
+    """A model of the Hub of which only the configuration was fetched."""
+
+    directory: str
+    """Where its config.json lies."""
+    commit: str
+    download_bytes: int | None
+    """Size of what would be fetched to run it; None where the Hub does not say."""
+
+
+def fetch(
+    source: str, revision: str | None, *, weights: bool, progress: Progress, token: str | None = None
+) -> Path:
     """The folder that holds the files of the Hub's model `source`; its name is the commit.
 
     Args:
         revision: branch, tag or commit; the default branch where None.
         weights: also the weights, not only configuration and tokenizer.
+        token: for models that are not open to everyone; the one that `hf auth login` left where None.
 
     Raises:
         UnknownModel: the Hub does not know the model or revision, guards it, or cannot be reached.
@@ -45,6 +59,24 @@ def fetch(source: str, revision: str | None, *, weights: bool, progress: Progres
         DownloadFailed: the Hub broke off.
         DiskFull: the cache's disk had no room.
     """
+    return _download(source, revision, [*_SETTINGS, *(_WEIGHTS if weights else [])], _bar_for(progress), token)
+
+
+def fetch_config(source: str, revision: str | None, *, token: str | None = None) -> HubModel:
+    """Fetch nothing but the configuration, and ask how large the rest is; raises what `fetch` raises."""
+    snapshot = _download(source, revision, ["config.json"], None, token)
+    try:
+        files = HfApi(token=token).model_info(source, revision=snapshot.name, files_metadata=True).siblings or []
+        sizes = [file.size for file in files if any(fnmatch(file.rfilename, one) for one in (*_SETTINGS, *_WEIGHTS))]
+        total = sum(filter(None, sizes)) or None
+    except Exception:  # noqa: BLE001  the configuration may come from the cache, without a network
+        total = None
+    return HubModel(directory=str(snapshot), commit=snapshot.name, download_bytes=total)
+
+
+def _download(
+    source: str, revision: str | None, patterns: Sequence[str], bar: type[tqdm] | None, token: str | None
+) -> Path:
     if not _HUB_ID.fullmatch(source) or source.lower().endswith(_FILE_ENDINGS):
         raise UnknownModel(f"There is no file or directory {source}.")
     try:
@@ -52,9 +84,10 @@ def fetch(source: str, revision: str | None, *, weights: bool, progress: Progres
             directory = snapshot_download(
                 source,
                 revision=revision,
-                allow_patterns=[*_SETTINGS, *(_WEIGHTS if weights else [])],
+                allow_patterns=list(patterns),
                 ignore_patterns=["*/*"],
-                tqdm_class=_bar_for(progress),
+                tqdm_class=bar,
+                token=token,
             )
     except GatedRepoError as error:
         raise UnknownModel(
@@ -85,6 +118,14 @@ def fetch(source: str, revision: str | None, *, weights: bool, progress: Progres
             remedy="From a repository of GGUF files, download the .gguf file and give its path.",
         )
     return snapshot
+
+
+def cached_file(source: str, revision: str | None, name: str) -> Path | None:
+    """A file of a Hub's model that was fetched before; None where it was not. Asks no network."""
+    if not _HUB_ID.fullmatch(source):
+        return None
+    found = try_to_load_from_cache(source, name, revision=revision)
+    return Path(found) if isinstance(found, str) else None
 
 
 def _bar_for(progress: Progress) -> type[tqdm]:

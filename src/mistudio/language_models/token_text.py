@@ -14,23 +14,39 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
-from transformers import PreTrainedTokenizerBase
-
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-_schemes: WeakKeyDictionary[PreTrainedTokenizerBase, Callable[[str], bytes]] = WeakKeyDictionary()
 
 
-def token_bytes(tokenizer: PreTrainedTokenizerBase) -> list[bytes]:
+@runtime_checkable
+class Vocabulary(Protocol):
+    """What is asked of a tokenizer; transformers' tokenizers fulfil it."""
+
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, Any]:
+        """Tokens that are their own text, by id."""
+
+    def get_vocab(self) -> dict[str, int]:
+        """The id of every token."""
+
+    def convert_ids_to_tokens(self, ids: list[int]) -> Any:
+        """The token of each id; None where there is none."""
+
+
+_schemes: WeakKeyDictionary[Vocabulary, Callable[[str], bytes]] = WeakKeyDictionary()
+
+
+def token_bytes(tokenizer: Vocabulary) -> list[bytes]:
     """The bytes of every id from 0 to the highest that the tokenizer knows; empty where an id has no token."""
     highest = max(tokenizer.get_vocab().values(), default=-1)
     return bytes_of(tokenizer, range(highest + 1))
 
 
-def bytes_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[bytes]:
+def bytes_of(tokenizer: Vocabulary, ids: Sequence[int]) -> list[bytes]:
     """The bytes of each of these ids; empty for an id that the tokenizer does not know."""
     scheme = _schemes.get(tokenizer)
     if scheme is None:
@@ -43,7 +59,7 @@ def bytes_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[byt
     ]
 
 
-def decode_pieces(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
+def decode_pieces(tokenizer: Vocabulary, ids: Sequence[int]) -> list[str]:
     """One string a token, which joined are the decoded text: nothing is lost, doubled or shown on a wrong token.
 
     Bytes that are no UTF-8 show as U+FFFD.
@@ -64,7 +80,7 @@ def pieces(tokens: Sequence[bytes]) -> list[str]:
 class PieceStream:
     """Text as its tokens come, one string a token: what `decode_pieces` gives, without knowing the tokens to come."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: Vocabulary) -> None:
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -77,7 +93,7 @@ class PieceStream:
         return self._decoder.decode(b"", final=True)
 
 
-def _scheme_of(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], bytes]:
+def _scheme_of(tokenizer: Vocabulary) -> Callable[[str], bytes]:
     names = _decoder_names(tokenizer)
     if "ByteLevel" in names:
         return _byte_level
@@ -94,7 +110,7 @@ def _scheme_of(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], bytes]:
     return str.encode
 
 
-def _decoder_names(tokenizer: PreTrainedTokenizerBase) -> set[str]:
+def _decoder_names(tokenizer: Vocabulary) -> set[str]:
     decoder = getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)
     if decoder is None:
         return set()
