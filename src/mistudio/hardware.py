@@ -1,8 +1,11 @@
-"""What the machine can do: facts that decide dtypes and batch sizes. Imports torch only when asked."""
+"""What the machine can do, and how it is said what work needs of it. Imports torch only when asked."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,3 +66,64 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the memory or disk that work needs."""
+
+    name: str
+    bytes: int
+    meaning: str
+    """What it is, and what decides its size."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How fast earlier work of the same kind was on this machine."""
+
+    what: str
+    """Its name, for people."""
+    tokens_per_second: float
+    flop_per_token: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What work will need, part by part. The parts of the memory are there at the same time."""
+
+    memory: tuple[Part, ...] = ()
+    device_memory: tuple[Part, ...] = ()
+    """Of a GPU."""
+    disk: tuple[Part, ...] = ()
+    seconds: float | None = None
+    """None where nobody knows."""
+    seconds_basis: str = "unknown: nothing of this kind has run on this machine yet"
+    """What the time was derived from, or why it is not known."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """Numbers that follow from the configuration."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """All parts of the memory, in bytes."""
+        return sum(part.bytes for part in self.memory)
+
+    @property
+    def device_memory_bytes(self) -> int:
+        """All parts of the GPU's memory, in bytes."""
+        return sum(part.bytes for part in self.device_memory)
+
+    @property
+    def disk_bytes(self) -> int:
+        """All parts of the disk, in bytes."""
+        return sum(part.bytes for part in self.disk)
+
+
+def time_for(tokens: float, flop_per_token: float, reached: Sequence[Reached]) -> tuple[float | None, str]:
+    """Seconds that `tokens` will take, from the earlier work whose cost a token is nearest, and how that was found."""
+    known = [each for each in reached if each.tokens_per_second > 0 and each.flop_per_token > 0]
+    if not known:
+        return None, Estimate.seconds_basis
+    nearest = min(known, key=lambda each: abs(math.log(each.flop_per_token / flop_per_token)))
+    speed = nearest.tokens_per_second * nearest.flop_per_token / flop_per_token
+    return tokens / speed, f"{nearest.what} reached {nearest.tokens_per_second:,.0f} tokens/s on this machine"

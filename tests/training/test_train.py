@@ -32,7 +32,8 @@ from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import firing_share, load_sae
 from mistudio.training import train as train_module
 from mistudio.training.config import TrainConfig
-from mistudio.training.train import LOG, train
+from mistudio.training.layout import LOG
+from mistudio.training.train import train
 from tests.training.conftest import PlantedSource
 
 

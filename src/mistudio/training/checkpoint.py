@@ -16,10 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mistudio.activations.shuffle_buffer import ShuffledStream
-from mistudio.artifacts.atomic import WORK, new_directory, write_json
+from mistudio.artifacts.atomic import new_directory, write_json
 from mistudio.errors import ArtifactBroken
-
-FOLDER = f"{WORK}/checkpoints"
+from mistudio.training.layout import CHECKPOINTS, FACTS
 
 
 def save_checkpoint(
@@ -30,23 +29,17 @@ def save_checkpoint(
     Raises:
         DiskFull: the checkpoint does not fit; the one before it is untouched.
     """
-    folder = run_folder / FOLDER
+    folder = run_folder / CHECKPOINTS
     target = folder / f"step-{step:09d}"
     if target.exists():
         return
     with new_directory(target) as partial:
         save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, partial / "state.safetensors")
         stream.save(partial / "stream.safetensors")
-        write_json(partial / "facts.json", {"step": step, **facts})
+        write_json(partial / FACTS, {"step": step, **facts})
     for older in folder.glob("step-*"):
         if older != target:
             shutil.rmtree(older)
-
-
-def latest_checkpoint(run_folder: Path) -> Path | None:
-    """The newest whole checkpoint, if there is any."""
-    found = sorted((run_folder / FOLDER).glob("step-*"))
-    return found[-1] if found else None
 
 
 def load_checkpoint(checkpoint: Path, stream: ShuffledStream) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -57,7 +50,7 @@ def load_checkpoint(checkpoint: Path, stream: ShuffledStream) -> tuple[dict[str,
     """
     try:
         tensors = load_file(checkpoint / "state.safetensors")
-        facts = json.loads((checkpoint / "facts.json").read_text(encoding="utf-8"))
+        facts = json.loads((checkpoint / FACTS).read_text(encoding="utf-8"))
         stream.load(checkpoint / "stream.safetensors")
     except (SafetensorError, ValueError, OSError) as error:
         raise ArtifactBroken(

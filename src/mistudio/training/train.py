@@ -22,7 +22,7 @@ import torch
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import WORK, new_directory, write_json
+from mistudio.artifacts.atomic import new_directory, write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
@@ -30,13 +30,12 @@ from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
 from mistudio.sae.native_file import save_sae
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
 from mistudio.training.config import TrainConfig
+from mistudio.training.layout import LOG, RUN, latest_checkpoint
 from mistudio.training.run import Report, TrainingRun
 from mistudio.training.starting_point import StartingPoint, starting_point
 
-LOG = "training.jsonl"
-_RUN = f"{WORK}/run.json"
 _SAMPLE_TOKENS = 20_000
 
 
@@ -99,7 +98,7 @@ def train(
 def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
     """Write down what this run is, or check that it is still the same."""
     wanted = json.loads(json.dumps({"config": config.model_dump(mode="json"), "source": source.identity}))
-    path = folder / _RUN
+    path = folder / RUN
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         write_json(path, wanted)

@@ -104,7 +104,7 @@ def _point(hook: str | None, layer: int | None) -> str | None:
 
 
 def _check_begun(out: Path) -> None:
-    from mistudio.training.checkpoint import latest_checkpoint
+    from mistudio.training.layout import latest_checkpoint
 
     if latest_checkpoint(partial_of(out)) is None:
         raise BadInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, delete, func, or_, select
@@ -176,10 +176,23 @@ async def page(
     return list(await session.scalars(ordered.offset(offset).limit(limit))), int(total or 0)
 
 
+async def by_ids(session: Session, entity: str, ids: Iterable[str]) -> dict[str, Any]:
+    """The rows of these ids that there are."""
+    table = TABLES[entity]
+    return {row.id: row for row in await session.scalars(select(table).where(table.id.in_(set(ids))))}
+
+
 async def names(session: Session, entity: str, ids: set[str]) -> dict[str, str]:
     """The name of each id that there is."""
     table = TABLES[entity]
     rows = await session.execute(select(table.id, table.name).where(table.id.in_(ids)))
+    return dict(rows.tuples())
+
+
+async def counts(session: Session, entity: str, column: str, values: Iterable[str]) -> dict[str, int]:
+    """Rows with each of these values in a column; values without rows are left out."""
+    owner = getattr(TABLES[entity], column)
+    rows = await session.execute(select(owner, func.count()).where(owner.in_(set(values))).group_by(owner))
     return dict(rows.tuples())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,3 +41,32 @@ async def of_sae(session: Session, sae_id: str) -> list[Evaluation]:
     """The evaluations of an SAE, newest first."""
     found = select(Evaluation).where(Evaluation.sae_id == sae_id).order_by(Evaluation.created_at.desc())
     return list(await session.scalars(found))
+
+
+async def get(session: Session, evaluation_id: str) -> Evaluation | None:
+    """One evaluation."""
+    return await session.get(Evaluation, evaluation_id)
+
+
+async def count(session: Session) -> int:
+    """All evaluations."""
+    return int(await session.scalar(select(func.count()).select_from(Evaluation)) or 0)
+
+
+async def counts(session: Session, sae_ids: Sequence[str]) -> dict[str, int]:
+    """Evaluations of each of these SAEs; those without any are left out."""
+    rows = await session.execute(
+        select(Evaluation.sae_id, func.count()).where(Evaluation.sae_id.in_(sae_ids)).group_by(Evaluation.sae_id)
+    )
+    return dict(rows.tuples())
+
+
+async def newest(session: Session, sae_ids: Sequence[str]) -> dict[str, Evaluation]:
+    """The newest evaluation of each of these SAEs that has one."""
+    found = (
+        select(Evaluation)
+        .where(Evaluation.sae_id.in_(sae_ids))
+        .distinct(Evaluation.sae_id)
+        .order_by(Evaluation.sae_id, Evaluation.created_at.desc())
+    )
+    return {row.sae_id: row for row in await session.scalars(found)}

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import REAL, Boolean, Computed, ForeignKey, Index, Integer, String, func
+from sqlalchemy import REAL, Boolean, Computed, ForeignKey, Index, Integer, String, func, select
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mistudio.studio.db.base import Base
+from mistudio.studio.db.session import Session
 
 EMBEDDING_DIMENSIONS = 384
 """Of the sentence embeddings of labels (all-MiniLM-L6-v2)."""
@@ -78,3 +79,8 @@ class Annotation(Base):
     feature_set_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     lines: Mapped[int]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+async def count_labelled(session: Session) -> int:
+    """Features of all sets that have a label."""
+    return int(await session.scalar(select(func.count()).select_from(Feature).where(Feature.label.is_not(None))) or 0)

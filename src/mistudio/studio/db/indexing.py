@@ -19,13 +19,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from mistudio.artifacts.manifest import Artifact, Manifest
 from mistudio.artifacts.store import LocalStore
-from mistudio.studio.db import evaluations, trainings
+from mistudio.studio.db import evaluations, training_metrics
 from mistudio.studio.db.artifacts import KINDS, TABLES, Model, Recording
 from mistudio.studio.db.session import Database, Session
 from mistudio.studio.db.trainings import Training
+from mistudio.training.layout import LOG
 
 ORDER = ("model", "dataset", "tokenization", "recording", "sae", "feature_set")
-_LOG = "training.jsonl"
 
 
 async def index_store(database: Database, store: LocalStore, evaluations_dir: Path) -> dict[str, int]:
@@ -108,7 +108,7 @@ async def index_evaluation(session: Session, path: Path, *, job_id: str | None =
 
 async def _index_training(session: Session, artifact: Artifact) -> None:
     """Let an SAE have its training, with its log, if the studio did not run it itself."""
-    manifest, log = artifact.manifest, artifact.path / _LOG
+    manifest, log = artifact.manifest, artifact.path / LOG
     mine = await session.scalar(
         select(Training).where((Training.sae_id == manifest.id) | (Training.name == artifact.path.name))
     )
@@ -125,6 +125,7 @@ async def _index_training(session: Session, artifact: Artifact) -> None:
         request={"kind": "train", "config": config},
         model_name=_cfg(artifact.path).get("model_name", ""),
         hook=_cfg(artifact.path).get("hook", ""),
+        d_in=int(_cfg(artifact.path)["d_in"]),
         total_steps=int(manifest.metrics.get("step", 0)),
         sae_id=manifest.id,
         created_at=datetime.fromisoformat(manifest.created_at),
@@ -132,7 +133,7 @@ async def _index_training(session: Session, artifact: Artifact) -> None:
     session.add(training)
     await session.flush()
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    await trainings.write_metrics(session, training.id, lines)
+    await training_metrics.write(session, training.id, lines)
 
 
 async def _model(_: Session, manifest: Manifest, __: Path) -> dict[str, Any]:

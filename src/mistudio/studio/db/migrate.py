@@ -24,6 +24,7 @@ from mistudio.studio.db import (  # noqa: F401  registers the tables
     presets,
     requests,
     samples,
+    training_metrics,
     trainings,
 )
 from mistudio.studio.db.session import asyncpg_url

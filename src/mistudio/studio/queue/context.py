@@ -13,7 +13,7 @@ from mistudio.artifacts.atomic import write_json
 from mistudio.artifacts.manifest import MANIFEST, Artifact, open_artifact
 from mistudio.artifacts.store import LocalStore
 from mistudio.errors import NotFound
-from mistudio.studio.db import artifacts, trainings
+from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.base import new_id
 from mistudio.studio.db.session import Session
@@ -97,7 +97,7 @@ class JobContext:
             return
 
         async def write(session: Session) -> None:
-            await trainings.write_metrics(session, training_id, rows)
+            await training_metrics.write(session, training_id, rows)
             # A notification has room for few lines; the rest is fetched when the page asks for the curve.
             points = tuple(MetricPoint(**row) for row in rows[-8:])
             await publish(

@@ -13,6 +13,8 @@ from mistudio.studio.events.publish import publish_state
 from mistudio.studio.queue.requests import Request
 from mistudio.studio.settings import Settings
 
+DEVICE = "device:auto"
+"""The slot of work that wants the best device for long: trainings, recordings, the demo."""
 _PRIORITY = {"delete": 10, "demo": -1}
 
 

@@ -1,0 +1,40 @@
+"""The demo, and the road that it walks: what exists at each step, and what to do next."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mistudio.demo.config import DemoConfig
+from mistudio.errors import NotAllowedNow
+from mistudio.studio.db import jobs
+from mistudio.studio.http.dependencies import Studio, Transaction
+from mistudio.studio.http.errors import errors
+from mistudio.studio.http.jobs import Accepted, accepted
+from mistudio.studio.http.road import Road, road
+from mistudio.studio.http.schemas import Data
+from mistudio.studio.queue.enqueue import DEVICE, create
+from mistudio.studio.queue.reconcile import reconcile
+from mistudio.studio.queue.requests import Demo
+
+router = APIRouter(tags=["road"])
+
+
+@router.get("/road")
+async def get_road(studio: Studio, transaction: Transaction) -> Data[Road]:
+    """What exists at each step of the road, what runs, and what to do next."""
+    await reconcile(transaction.session, studio.settings)
+    return Data(data=await road(transaction.session))
+
+
+@router.post("/demo", status_code=202, responses=errors(409))
+async def start_demo(studio: Studio, transaction: Transaction, config: DemoConfig | None = None) -> Data[Accepted]:
+    """Walk the whole road on a small real model and real text; what an earlier walk finished is used again."""
+    for job in await jobs.unfinished(transaction.session):
+        if job.kind == "demo":
+            raise NotAllowedNow(
+                f"The demo is {job.state} already.", remedy="Watch its job, or resume or cancel that one."
+            )
+    request = Demo(config=config or DemoConfig())
+    job = await create(transaction.session, studio.settings, request, title="Demo", device=DEVICE)
+    transaction.created.append(job)
+    return Data(data=accepted(job))

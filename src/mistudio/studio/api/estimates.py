@@ -1,0 +1,19 @@
+"""What a job would need, asked before it is started."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mistudio.studio.http.dependencies import Studio, Transaction
+from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import EstimateOut, estimate_out
+from mistudio.studio.http.schemas import Data
+from mistudio.studio.queue.requests import JobRequest
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.post("/estimate", responses=errors(404))
+async def estimate_job(request: JobRequest, studio: Studio, transaction: Transaction) -> Data[EstimateOut]:
+    """What a job would need: memory, disk and time. Nothing is started."""
+    return Data(data=await estimate_out(studio, transaction.session, request.root))

@@ -1,0 +1,136 @@
+"""What a job will need: what its request names is looked up, the library estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mistudio.activations import estimate as recordings
+from mistudio.activations.config import StreamConfig
+from mistudio.activations.estimate import RunningModel
+from mistudio.hardware import Estimate, Reached
+from mistudio.language_models.hook_points import HookPoint
+from mistudio.sae.config import TopKConfig
+from mistudio.studio.db import artifacts
+from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
+from mistudio.studio.db.session import Session
+from mistudio.studio.queue.inputs import TrainInputs, trace_inputs, train_inputs, width_at
+from mistudio.studio.queue.requests import Request, Trace, Train
+from mistudio.training import estimate as trainings
+from mistudio.training.config import TrainConfig
+
+_EARLIER = 30
+"""Runs whose speed is looked at."""
+
+
+async def estimate(session: Session, request: Request, device: str = "cpu") -> Estimate:
+    """What a job of this request would need.
+
+    Args:
+        device: where it would run: `cpu`, or the name of a GPU.
+
+    Raises:
+        NotFound, BadInput, HookMissing, EmptyCorpus: the request cannot work.
+    """
+    if isinstance(request, Train):
+        return await _training(session, await train_inputs(session, request), device)
+    if isinstance(request, Trace):
+        return await _recording(session, request, device)
+    return Estimate(seconds_basis="unknown: work of this kind is not estimated")
+
+
+async def _training(session: Session, inputs: TrainInputs, device: str) -> Estimate:
+    activations = trainings.Activations(
+        d_in=inputs.d_in,
+        tokens=inputs.tokens,
+        value_bytes=inputs.value_bytes,
+        block_tokens=_block_tokens(inputs),
+        model=_live_model(inputs),
+    )
+    reached = await _trainings_reached(session, live=inputs.model is not None)
+    return trainings.estimate(inputs.request.config, activations, device=device, reached=reached)
+
+
+async def _recording(session: Session, request: Trace, device: str) -> Estimate:
+    found, config = await trace_inputs(session, request), request.config
+    layer = max(HookPoint.parse(hook).layer for hook in config.hooks)
+    model = running_model(found.model, layer, config.batch_contexts * found.tokenization.context_length)
+    widths = {hook: width_at(found.model, hook) for hook in config.hooks}
+    tokens = tokens_in(found.tokenization, config.split)
+    return recordings.estimate(config, model, widths, tokens, device=device, reached=await _recordings_reached(session))
+
+
+def running_model(model: Model, layer: int, batch_tokens: int) -> RunningModel:
+    """A model of the store as something that runs up to a layer."""
+    files = Path(model.path).glob("*.safetensors")
+    stored = sum(file.stat().st_size for file in files) or model.bytes
+    value_bytes = 4 if model.manifest["config"].get("dtype") == "float32" else 2
+    return RunningModel(
+        weights_bytes=stored,
+        parameters=stored // value_bytes,
+        d_model=model.d_model,
+        n_layers=model.n_layers,
+        layer=layer,
+        batch_tokens=batch_tokens,
+        value_bytes=value_bytes,
+    )
+
+
+def tokens_in(tokenization: Tokenization, split: str) -> int:
+    """Tokens of the contexts of a split."""
+    layout = tokenization.manifest["metrics"].get("layout", {})
+    contexts = layout.get(f"contexts_{split}", tokenization.contexts)
+    return int(contexts) * tokenization.context_length
+
+
+def _block_tokens(inputs: TrainInputs) -> int:
+    if inputs.tokenization is not None:
+        return StreamConfig().batch_contexts * inputs.tokenization.context_length
+    return int(inputs.recordings[0].manifest["config"]["row_group_tokens"])
+
+
+def _live_model(inputs: TrainInputs) -> RunningModel | None:
+    if inputs.model is None:
+        return None
+    return running_model(inputs.model, HookPoint.parse(inputs.hook).layer, _block_tokens(inputs))
+
+
+async def _trainings_reached(session: Session, *, live: bool) -> list[Reached]:
+    """How fast the newest trainings of that kind were."""
+    rows, _ = await artifacts.page(session, "sae", limit=_EARLIER)
+    models = await artifacts.by_ids(session, "model", _ids(row.model_id for row in rows))
+    found = []
+    for row in rows:
+        speed = row.manifest["metrics"].get("tokens_per_second")
+        if speed and (row.recording_id is None) == live:
+            found.append(Reached(row.name, speed, trainings.flop_per_token(*_run_of(row, models.get(row.model_id)))))
+    return found
+
+
+def _run_of(row: Sae, model: Model | None) -> tuple[TrainConfig, trainings.Activations]:
+    """The part of a finished training that decides its cost."""
+    config = TrainConfig(
+        sae=TopKConfig(k=row.k or 1, d_sae=row.d_sae), batch_size=row.manifest["config"].get("batch_size", 2048)
+    )
+    live = None
+    if row.recording_id is None and model is not None:
+        live = running_model(model, HookPoint.parse(row.hook).layer, 0)
+    return config, trainings.Activations(d_in=row.d_in, tokens=0, value_bytes=2, model=live)
+
+
+async def _recordings_reached(session: Session) -> list[Reached]:
+    """How fast the newest recordings were."""
+    rows: list[Recording]
+    rows, _ = await artifacts.page(session, "recording", limit=_EARLIER)
+    models = await artifacts.by_ids(session, "model", _ids(row.model_id for row in rows))
+    found = []
+    for row in rows:
+        speed, model = row.manifest["metrics"].get("tokens_per_second"), models.get(row.model_id or "")
+        if speed and model is not None:
+            layer = max(HookPoint.parse(hook).layer for hook in row.hooks)
+            found.append(Reached(row.name, speed, running_model(model, layer, 0).flop_per_token))
+    return found
+
+
+def _ids(given: Iterable[str | None]) -> set[str]:
+    return {each for each in given if each}

@@ -1,0 +1,93 @@
+"""What the numbers in a training's log mean: one row a field of a line of training.jsonl.
+
+Importable without torch; `run.py` computes the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mistudio.evaluation.definitions import Metric
+
+_INF = math.inf
+_GAO = "Gao et al. 2024, arXiv 2406.04093"
+_ADAM = "Kingma & Ba 2015, arXiv 1412.6980"
+
+_ROWS = (
+    Metric(
+        "loss",
+        "Reconstruction loss",
+        "L",
+        "1",
+        (0.0, _INF),
+        "lower",
+        "Mean over the batch's tokens and dimensions of (x−x̂)², x being scaled to a mean norm of √d.",
+        _GAO,
+    ),
+    Metric(
+        "auxiliary_loss",
+        "Auxiliary loss (AuxK)",
+        "L_aux",
+        "1",
+        (0.0, _INF),
+        "lower",
+        "The part of the error that dead latents are asked to explain, in the unit of loss, before its coefficient; "
+        "0 while no latent is dead.",
+        _GAO,
+    ),
+    Metric(
+        "fvu",
+        "Fraction of variance unexplained",
+        "FVU",
+        "1",
+        (0.0, _INF),
+        "lower",
+        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the batch of that step. The number to quote is an evaluation's, on held-out text.",
+        _GAO,
+    ),
+    Metric(
+        "l0",
+        "Active latents per token",
+        "L0",
+        "latents/token",
+        (0.0, _INF),
+        "none",
+        "Mean over the batch's tokens of the number of latents with an activation above zero.",
+        _GAO,
+    ),
+    Metric(
+        "dead_share",
+        "Dead latents",
+        "dead",
+        "1",
+        (0.0, 1.0),
+        "lower",
+        "Share of all latents that were active on none of the last `dead_after` training tokens.",
+        _GAO,
+    ),
+    Metric(
+        "lr",
+        "Learning rate",
+        "η",
+        "1",
+        (0.0, _INF),
+        "none",
+        "Adam's learning rate at that step: it rises over the warm-up and falls to 0 over the last part of the run.",
+        _ADAM,
+    ),
+    Metric(
+        "gradient_norm",
+        "Gradient norm",
+        "‖g‖",
+        "1",
+        (0.0, _INF),
+        "none",
+        "Norm of the whole gradient, before clipping.",
+        _ADAM,
+    ),
+)
+
+LINE_METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
+"""Every number of a line of the log by name."""

@@ -1,0 +1,139 @@
+"""What a training run will need: memory, disk and time, part by part, before anything is loaded.
+
+The sizes are those of the tensors that `run.py`, `shuffle_buffer.py` and `checkpoint.py` allocate; the tests compare
+them with the memory that real runs take. Imports no torch.
+
+B tokens, D d_in, F d_sae.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mistudio.activations.estimate import RunningModel
+from mistudio.hardware import Estimate, Part, Reached, time_for
+from mistudio.training.config import TrainConfig
+
+PROGRAM_BYTES = 330 << 20
+"""Python, PyTorch, Numba, Arrow and the database's driver."""
+_SLICE = 256
+_SAMPLE_TOKENS = 20_000
+_ADAM_FLOP = 2800
+"""What one pass of Adam over a weight costs, in multiply-adds of the encoder's product: it waits for the memory."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a run reads."""
+
+    d_in: int
+    tokens: int
+    """In one pass over the data."""
+    value_bytes: int
+    """Of a number in the buffer."""
+    block_tokens: int = 16_384
+    """Tokens that are read or computed at a time."""
+    model: RunningModel | None = None
+    """The model that runs along; None where activations were recorded."""
+
+
+def estimate(
+    config: TrainConfig,
+    activations: Activations,
+    *,
+    device: str = "cpu",
+    half_precision: bool = True,
+    reached: Sequence[Reached] = (),
+) -> Estimate:
+    """What a run will need.
+
+    Args:
+        device: where it trains: `cpu`, or the name of a GPU.
+        half_precision: whether the encoder's product is computed in 16 bits.
+        reached: how fast earlier runs were (see `flop_per_token`).
+    """
+    on_device = (*_training_parts(config, activations, 2 if half_precision else 4),)
+    in_memory = (
+        Part("program", PROGRAM_BYTES, "The process itself: Python and its libraries."),
+        *_data_parts(config, activations),
+    )
+    model = activations.model.parts() if activations.model else ()
+    seconds, basis = time_for(config.steps * config.batch_size, flop_per_token(config, activations), reached)
+    width = config.sae.width(activations.d_in)
+    gpu = device != "cpu"
+    return Estimate(
+        memory=in_memory if gpu else (*in_memory, *model, *on_device),
+        device_memory=(*model, *on_device) if gpu else (),
+        disk=_disk_parts(config, activations),
+        seconds=seconds,
+        seconds_basis=basis,
+        facts={
+            "steps": config.steps,
+            "d_in": activations.d_in,
+            "d_sae": width,
+            "parameters": _parameters(config, activations.d_in),
+            "learning_rate": config.learning_rate(width),
+            "dead_after_tokens": config.dead_after(),
+            "tokens": config.steps * config.batch_size,
+            "tokens_in_a_pass": activations.tokens,
+            "passes": round(config.steps * config.batch_size / max(1, activations.tokens), 2),
+        },
+    )
+
+
+def flop_per_token(config: TrainConfig, activations: Activations) -> float:
+    """What a token of such a run costs, to compare runs with one another."""
+    width = config.sae.width(activations.d_in) * activations.d_in
+    sparse = 24 * activations.d_in * config.sae.k
+    adam = _ADAM_FLOP * width / config.batch_size
+    model = activations.model.flop_per_token if activations.model else 0.0
+    return 2 * width + sparse + adam + model
+
+
+def _parameters(config: TrainConfig, d_in: int) -> int:
+    width = config.sae.width(d_in)
+    return 2 * width * d_in + width + d_in
+
+
+def _training_parts(config: TrainConfig, activations: Activations, gemm_bytes: int) -> tuple[Part, ...]:
+    d_in, batch = activations.d_in, config.batch_size
+    width, numbers = config.sae.width(d_in), _parameters(config, d_in)
+    step = batch * (3 * d_in * 4 + config.sae.k * 8 * 12)
+    return (
+        Part("weights", 4 * numbers, "Encoder and decoder in float32: 2 × latents × width numbers."),
+        Part("encoder copy", gemm_bytes * width * d_in, "The encoder once more, in the format of the matrix product."),
+        Part("gradients", 4 * numbers, "One number for each weight."),
+        Part("Adam's moments", 8 * numbers, "Two numbers for each weight."),
+        Part("step", gemm_bytes * _SLICE * width + step, "Pre-activations, errors and active latents of a batch."),
+    )
+
+
+def _data_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ...]:
+    d_in, value_bytes = activations.d_in, activations.value_bytes
+    row = d_in * value_bytes + 16
+    rows = max(min(config.buffer_tokens, activations.tokens), config.batch_size)
+    block = activations.block_tokens * row
+    return (
+        Part("shuffle buffer", rows * row, "Tokens in the buffer × width × bytes a number."),
+        Part("block", 2 * block, "What is read or computed at a time on its way into the buffer."),
+    )
+
+
+def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ...]:
+    numbers = _parameters(config, activations.d_in)
+    width = config.sae.width(activations.d_in)
+    row = activations.d_in * activations.value_bytes + 16
+    rows = max(min(config.buffer_tokens, activations.tokens), config.batch_size)
+    lines = config.steps // config.log_every + 1
+    checkpoint = 12 * numbers + 16 * width + rows * row
+    return (
+        Part("SAE", 4 * numbers + 4 * width, "The finished weights, in float32."),
+        Part(
+            "checkpoints",
+            2 * checkpoint if config.steps > config.checkpoint_every else checkpoint,
+            "Weights, moments and buffer; two of them for a moment, while the new one replaces the old one. They are "
+            "removed when the SAE is finished.",
+        ),
+        Part("log", 260 * lines, "A line every few steps."),
+    )
