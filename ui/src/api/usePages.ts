@@ -1,4 +1,4 @@
-import { type UseQueryOptions, useQueries } from "@tanstack/react-query";
+import { type QueryKey, type UseQueryOptions, useQueries } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Paged } from "./client";
 
@@ -9,7 +9,10 @@ const SETTLE_MS = 80;
  * A long list, page by page as it comes into sight: the `rows` of a DataTable. `page` counts from 1 and must ask for
  * `limit` items; its options are made by the step's queries.ts. A change of filters changes its keys.
  */
-export function usePages<Item>(page: (page: number, limit: number) => UseQueryOptions<Paged<Item>>, limit = 100) {
+export function usePages<Item, Key extends readonly unknown[] = readonly unknown[]>(
+  page: (page: number, limit: number) => UseQueryOptions<Paged<Item>, Error, Paged<Item>, Key>,
+  limit = 100,
+) {
   const [[first, last], setPages] = useState<readonly [number, number]>([1, 1]);
   const [seen, setSeen] = useState<readonly [number, number]>([1, 1]);
   useEffect(() => {

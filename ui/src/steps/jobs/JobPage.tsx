@@ -1,10 +1,98 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { useLive } from "@/api/live";
+import { StatusBadge } from "@/kit/Badge";
+import { ButtonLink } from "@/kit/Button";
+import { Card } from "@/kit/Card";
+import { CodeBlock } from "@/kit/Code";
+import { ErrorState } from "@/kit/ErrorState";
+import { Disclosure } from "@/kit/Disclosure";
+import { dateTime, duration } from "@/kit/format";
 import { Page } from "@/kit/Page";
-import { SkeletonText } from "@/kit/Skeleton";
+import { Progress } from "@/kit/Progress";
+import { SkeletonPage } from "@/kit/Skeleton";
+import { Stat, Stats } from "@/kit/Stat";
+import { JobActions } from "./parts/JobActions";
+import { JobLog } from "./parts/JobLog";
+import { type Job, jobQuery, placeOf } from "./queries";
+import { kinds, unitOf } from "./words";
+
+const crumbs = [{ text: "Jobs", to: "/jobs" }];
 
 export default function JobPage() {
+  const { id = "" } = useParams();
+  useLive(`jobs/${id}`);
+  const { data: job, error, isPending, refetch } = useQuery(jobQuery(id));
+  if (isPending) return <SkeletonPage />;
+  if (error)
+    return (
+      <Page title="Job" crumbs={crumbs}>
+        <ErrorState error={error} onRetry={() => void refetch()} />
+      </Page>
+    );
+  const place = placeOf(job);
+  const live = job.state === "running" || job.state === "pausing";
   return (
-    <Page title="Job">
-      <SkeletonText />
+    <Page
+      title={job.title}
+      crumbs={crumbs}
+      aside={<StatusBadge state={job.state} failed={job.failed_items} />}
+      actions={
+        <>
+          <JobActions job={job} />
+          {place && (
+            <ButtonLink to={place.to} variant="primary">
+              {place.text}
+            </ButtonLink>
+          )}
+        </>
+      }
+    >
+      <div className="grid gap-4">
+        {job.error && <Failure job={job} />}
+        {live && job.stage !== null && job.done !== null && (
+          <Card>
+            <Progress
+              label={job.stage}
+              done={job.done}
+              total={job.total}
+              unit={unitOf(job.stage)}
+              rate={job.rate}
+              etaSeconds={job.eta_seconds}
+            />
+          </Card>
+        )}
+        <Card>
+          <Stats>
+            <Stat label="Kind" value={kinds[job.kind] ?? job.kind} />
+            <Stat label="Asked for" value={dateTime(job.created_at)} />
+            <Stat label="Started" value={job.started_at === null ? "not yet" : dateTime(job.started_at)} />
+            <Stat
+              label="Took"
+              value={job.seconds === null ? "–" : duration(job.seconds)}
+              definition="From its start to its end, or until now; pauses are counted."
+            />
+            <Stat
+              label="Attempts"
+              value={String(job.attempts)}
+              definition="How often a process took it up. A process that was killed or paused goes on where it was."
+            />
+          </Stats>
+        </Card>
+        <JobLog id={job.id} live={live} />
+        <Disclosure title="What was asked for" description="Retrying repeats exactly this.">
+          <CodeBlock label="The job's request">{JSON.stringify(job.request, null, 2)}</CodeBlock>
+        </Disclosure>
+      </div>
     </Page>
+  );
+}
+
+function Failure({ job }: { job: Job }) {
+  return (
+    <div role="alert" className="rounded-xl border border-danger/40 bg-danger-soft p-4">
+      <p className="font-medium text-ink">{job.error?.message}</p>
+      <p className="mt-1 text-ink-2">{job.error?.remedy}</p>
+    </div>
   );
 }

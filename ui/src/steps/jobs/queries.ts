@@ -1,0 +1,102 @@
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, unwrap, unwrapPage } from "@/api/client";
+import { keys } from "@/api/keys";
+import type { components } from "@/api/schema";
+import { toastError } from "@/kit/toast";
+
+export type Job = components["schemas"]["JobOut"];
+type State = Job["state"];
+
+/** The states that a tab of the list shows. */
+export const groups = {
+  all: [],
+  active: ["queued", "running", "pausing", "paused"],
+  completed: ["completed", "completed_with_errors"],
+  failed: ["failed", "cancelled"],
+} as const satisfies Record<string, readonly State[]>;
+export type Group = keyof typeof groups;
+
+export interface JobsQuery {
+  state?: State[];
+  search?: string;
+  sortBy?: "created_at" | "started_at" | "finished_at" | "title" | "state";
+  order?: "asc" | "desc";
+  page?: number;
+  limit?: number;
+}
+
+export const jobsQuery = (query: JobsQuery) =>
+  queryOptions({
+    queryKey: keys.jobs.list(query),
+    queryFn: ({ signal }) => unwrapPage(api.GET("/api/v1/jobs", { params: { query }, signal })),
+    meta: { poll: 2000 },
+    placeholderData: (before) => before,
+  });
+
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.jobs.one(id),
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: id } }, signal })),
+    meta: { poll: 2000 },
+  });
+
+export const countsQuery = queryOptions({
+  queryKey: keys.jobs.list({ counts: true }),
+  queryFn: () => unwrap(api.GET("/api/v1/jobs/counts")),
+  meta: { poll: 5000 },
+});
+
+/** The end of a job's log; asked for again while the job runs. */
+export const logQuery = (id: string, live: boolean) =>
+  queryOptions({
+    queryKey: keys.jobs.part(id, "log"),
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/jobs/{job_id}/log", { params: { path: { job_id: id } }, signal })),
+    refetchInterval: live ? 2000 : false,
+  });
+
+export type Command = "pause" | "resume" | "cancel" | "retry";
+
+const commands = {
+  pause: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/pause", { params })),
+  resume: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/resume", { params })),
+  cancel: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/cancel", { params })),
+  retry: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/retry", { params })),
+};
+interface Params {
+  path: { job_id: string };
+}
+
+/** Ask something of a job; what it answers is the job, or with `retry` the new one. */
+export function useCommand() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ job, command }: { job: Job; command: Command }) => commands[command]({ path: { job_id: job.id } }),
+    onSuccess: (job) => client.setQueryData(keys.jobs.one(job.id), job),
+    onError: (error, { command }) => toastError(`The job could not be asked to ${command}`, error),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.jobs.all }),
+  });
+}
+
+export function useForget() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (job: Job) => unwrap(api.DELETE("/api/v1/jobs/{job_id}", { params: { path: { job_id: job.id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.jobs.lists }),
+  });
+}
+
+/** The page of what a job made or is about; null where it has none. */
+export function placeOf(job: Job): { to: string; text: string } | null {
+  const training = job.subject?.match(/^trainings\/(.+)$/)?.[1];
+  if (training !== undefined) return { to: `/training/${training}`, text: "Open the training" };
+  const made = job.result;
+  if (made?.id == null) return null;
+  const pages: Record<string, string> = {
+    dataset: "/datasets",
+    model: "/models",
+    sae: "/saes",
+    feature_set: "/features",
+  };
+  const page = pages[made.entity];
+  return page === undefined ? null : { to: `${page}/${made.id}`, text: `Open ${made.name}` };
+}
