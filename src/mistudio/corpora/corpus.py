@@ -58,11 +58,14 @@ class Document:
     metadata: dict[str, Scalar]
 
 
-def add_corpus(config: CorpusConfig, out: Path | str, *, progress: Progress | None = None) -> Artifact:
+def add_corpus(
+    config: CorpusConfig, out: Path | str, *, progress: Progress | None = None, token: str | None = None
+) -> Artifact:
     """Bring text in and write it as a corpus artifact.
 
     Args:
         out: directory to make.
+        token: for data sets of the Hub that are not open to everyone; it stands in no manifest.
 
     Raises:
         NotFound: a source does not exist.
@@ -73,7 +76,7 @@ def add_corpus(config: CorpusConfig, out: Path | str, *, progress: Progress | No
     """
     progress = progress or Silent()
     with new_directory(out) as partial:
-        tally = _write_documents(config, partial / DOCUMENTS, progress)
+        tally = _write_documents(config, partial / DOCUMENTS, progress, token)
         if tally.documents == 0:
             raise EmptyCorpus(f"There is no text in {', '.join(config.sources)}.")
         marked = held_out(np.frombuffer(tally.fingerprints, dtype=np.uint64), config.held_out)
@@ -115,10 +118,10 @@ class _Tally:
     repaired: int = 0
 
 
-def _write_documents(config: CorpusConfig, path: Path, progress: Progress) -> _Tally:
+def _write_documents(config: CorpusConfig, path: Path, progress: Progress, token: str | None) -> _Tally:
     tally = _Tally(fingerprints=array("Q"))
     with _DocumentWriter(path) as writer:
-        for number, found in enumerate(read_sources(config)):
+        for number, found in enumerate(read_sources(config, token)):
             if number % _REPORT_EVERY == 0:
                 progress.advance("read documents", number, config.limit, characters=tally.characters)
                 progress.checkpoint()

@@ -37,20 +37,21 @@ def read_path(path: Path, column: str) -> Iterator[SourceText]:
         EmptyCorpus: the folder holds no file of a known kind, or the file is empty.
     """
     if path.is_dir():
-        files = list(_files_in(path))
+        files = list(files_in(path))
         if not files:
-            raise EmptyCorpus(f"{path} holds no file of a known kind.", remedy=f"Known kinds are {_kinds()}.")
+            raise EmptyCorpus(f"{path} holds no file of a known kind.", remedy=f"Known kinds are {kinds()}.")
         for file in files:
             yield from _read_file(file, file.relative_to(path).as_posix(), column)
         return
     if path.suffix.lower() not in READERS:
-        raise BadInput(f"{path} is of no known kind.", remedy=f"Known kinds are {_kinds()}.")
+        raise BadInput(f"{path} is of no known kind.", remedy=f"Known kinds are {kinds()}.")
     if path.stat().st_size == 0:
         raise EmptyCorpus(f"{path} is empty.", remedy="Give a file with text in it.")
     yield from _read_file(path, path.name, column)
 
 
-def _files_in(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
+    """The files of a known kind in a folder, in order; not those that hold the metadata of another."""
     visible = [
         path
         for path in folder.rglob("*")
@@ -73,14 +74,14 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[SourceText]:
 
 
 def _read_whole(path: Path, name: str, column: str) -> Iterator[SourceText]:
-    yield SourceText(name, _utf8(path.read_bytes(), str(path)), _metadata_beside(path, column))
+    yield SourceText(name, utf8(path.read_bytes(), str(path)), _metadata_beside(path, column))
 
 
 def _metadata_beside(path: Path, column: str) -> dict[str, Scalar]:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return {}
-    content = _json(_utf8(beside.read_bytes(), str(beside)), str(beside))
+    content = parsed(utf8(beside.read_bytes(), str(beside)), str(beside))
     if not isinstance(content, dict):
         raise BadInput(
             f"{beside} holds the metadata of {path.name} and must be an object.",
@@ -94,12 +95,12 @@ def _read_jsonl(path: Path, name: str, column: str) -> Iterator[SourceText]:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 origin = f"{path} line {number}"
-                row = _json(_utf8(line, origin), origin)
+                row = parsed(utf8(line, origin), origin)
                 yield text_of_row(row, column, name=f"{name}#{number}", origin=origin)
 
 
 def _read_json(path: Path, name: str, column: str) -> Iterator[SourceText]:
-    text = _utf8(path.read_bytes(), str(path))
+    text = utf8(path.read_bytes(), str(path))
     try:
         content: Any = json.loads(text)
     except json.JSONDecodeError as error:
@@ -126,7 +127,7 @@ def _read_csv(path: Path, name: str, column: str) -> Iterator[SourceText]:
             for number, row in enumerate(reader, start=1):
                 yield text_of_row(row, column, name=f"{name}#{number}", origin=f"{path} row {number}")
         except UnicodeDecodeError as error:
-            raise _not_utf8(f"{path} near line {reader.line_num + 1}", error) from error
+            raise not_utf8(f"{path} near line {reader.line_num + 1}", error) from error
         except csv.Error as error:
             raise BadInput(
                 f"{path} near line {reader.line_num}: not CSV: {error}.",
@@ -149,17 +150,19 @@ def _read_parquet(path: Path, name: str, column: str) -> Iterator[SourceText]:
     except pa.ArrowInvalid as error:
         raise BadInput(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
-        raise _not_utf8(str(path), error) from error
+        raise not_utf8(str(path), error) from error
 
 
-def _utf8(content: bytes, origin: str) -> str:
+def utf8(content: bytes, origin: str) -> str:
+    """The text in a file's bytes; `origin` names the place in errors."""
     try:
         return content.removeprefix(_BOM).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _not_utf8(f"{origin}, byte {error.start:,},", error) from error
+        raise not_utf8(f"{origin}, byte {error.start:,},", error) from error
 
 
-def _json(text: str, origin: str) -> Any:
+def parsed(text: str, origin: str) -> Any:
+    """The value in a JSON text; `origin` names the place in errors."""
     try:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -171,7 +174,8 @@ def _broken_json(origin: str, error: Exception) -> BadInput:
     return BadInput(f"{origin} is not JSON: {reason}.", remedy="Mend or remove it and run the same command again.")
 
 
-def _not_utf8(origin: str, error: UnicodeDecodeError) -> BadInput:
+def not_utf8(origin: str, error: UnicodeDecodeError) -> BadInput:
+    """The error for bytes that are no text."""
     return BadInput(
         f"{origin} is not UTF-8 text: {error.reason}.",
         remedy="Convert the file first, for example with `iconv -f LATIN1 -t UTF-8`.",
@@ -188,5 +192,6 @@ READERS: dict[str, Callable[[Path, str, str], Iterator[SourceText]]] = {
 }
 
 
-def _kinds() -> str:
+def kinds() -> str:
+    """The endings of the known kinds, for messages."""
     return ", ".join(READERS)

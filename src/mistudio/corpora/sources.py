@@ -17,7 +17,7 @@ from mistudio.errors import BadInput, NotFound
 _DATASET_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
-def read_sources(config: CorpusConfig) -> Iterator[SourceText]:
+def read_sources(config: CorpusConfig, token: str | None = None) -> Iterator[SourceText]:
     """The texts of every source, one source after another, at most `config.limit` of them.
 
     Raises:
@@ -26,11 +26,11 @@ def read_sources(config: CorpusConfig) -> Iterator[SourceText]:
     """
     if len(set(config.sources)) < len(config.sources):
         raise BadInput("A source is given twice.", remedy="Name each source once: its texts would count double.")
-    readers = [_reader(source, config) for source in config.sources]
+    readers = [_reader(source, config, token) for source in config.sources]
     return islice((text for reader in readers for text in reader()), config.limit)
 
 
-def _reader(source: str, config: CorpusConfig) -> partial[Iterator[SourceText]]:
+def _reader(source: str, config: CorpusConfig, token: str | None) -> partial[Iterator[SourceText]]:
     path = Path(source).expanduser()
     if path.is_dir() and is_saved_dataset(path):
         return partial(read_dataset, str(path), config)
@@ -42,4 +42,4 @@ def _reader(source: str, config: CorpusConfig) -> partial[Iterator[SourceText]]:
             f"There is no file or folder {source}.",
             remedy="Check the path; a data set of the Hugging Face hub is named owner/name.",
         )
-    return partial(read_dataset, source, config)
+    return partial(read_dataset, source, config, token)

@@ -86,7 +86,12 @@ class Checkpoint:
 
 
 def locate(
-    source: str, revision: str | None = None, *, weights: bool = True, progress: Progress | None = None
+    source: str,
+    revision: str | None = None,
+    *,
+    weights: bool = True,
+    progress: Progress | None = None,
+    token: str | None = None,
 ) -> Checkpoint:
     """Find, and where needed fetch, the files of the model that `source` names.
 
@@ -94,6 +99,7 @@ def locate(
         source: a Hub id, a model directory (an artifact or any other), or a .gguf file.
         revision: branch, tag or commit; Hub ids only.
         weights: also fetch and check the weights; False is enough for the configuration and the tokenizer.
+        token: for models of the Hub that are not open to everyone.
 
     Raises:
         UnknownModel: it is none of these.
@@ -107,7 +113,7 @@ def locate(
     elif path.is_dir():
         checkpoint = _local(path)
     else:
-        snapshot = fetch(source, revision, weights=weights, progress=progress or Silent())
+        snapshot = fetch(source, revision, weights=weights, progress=progress or Silent(), token=token)
         checkpoint = Checkpoint(directory=snapshot, gguf_file=None, name=source, commit=snapshot.name)
     if weights and checkpoint.gguf_file is None:
         for file in checkpoint.weight_files():

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download, try_to_load_from_cache
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -43,9 +45,7 @@ class HubModel(Config):
     """Size of what would be fetched to run it; None where the Hub does not say."""
 
 
-def fetch(
-    source: str, revision: str | None, *, weights: bool, progress: Progress, token: str | None = None
-) -> Path:
+def fetch(source: str, revision: str | None, *, weights: bool, progress: Progress, token: str | None = None) -> Path:
     """The folder that holds the files of the Hub's model `source`; its name is the commit.
 
     Args:
@@ -67,7 +67,8 @@ def fetch_config(source: str, revision: str | None, *, token: str | None = None)
     snapshot = _download(source, revision, ["config.json"], None, token)
     try:
         files = HfApi(token=token).model_info(source, revision=snapshot.name, files_metadata=True).siblings or []
-        sizes = [file.size for file in files if any(fnmatch(file.rfilename, one) for one in (*_SETTINGS, *_WEIGHTS))]
+        top = [file for file in files if "/" not in file.rfilename]
+        sizes = [file.size for file in top if any(fnmatch(file.rfilename, one) for one in (*_SETTINGS, *_WEIGHTS))]
         total = sum(filter(None, sizes)) or None
     except Exception:  # noqa: BLE001  the configuration may come from the cache, without a network
         total = None

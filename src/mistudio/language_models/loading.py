@@ -139,11 +139,14 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     return frozenset(tokenizer.all_special_ids) | {index for index, token in added.items() if token.special}
 
 
-def load_model(config: ModelConfig | str, *, progress: Progress | None = None) -> LanguageModel:
+def load_model(
+    config: ModelConfig | str, *, progress: Progress | None = None, token: str | None = None
+) -> LanguageModel:
     """Load a causal language model and its tokenizer.
 
     Args:
         config: what and how; a bare string is the source, everything else at its default.
+        token: for models of the Hub that are not open to everyone; it stands in no manifest.
 
     Raises:
         UnknownModel: there is no such model, or the Hub cannot be reached.
@@ -156,7 +159,7 @@ def load_model(config: ModelConfig | str, *, progress: Progress | None = None) -
     config = ModelConfig(source=config) if isinstance(config, str) else config
     progress = progress or Silent()
     progress.advance("model: find", 0, None)
-    checkpoint = locate(config.source, config.revision, progress=progress)
+    checkpoint = locate(config.source, config.revision, progress=progress, token=token)
     progress.checkpoint()
     progress.advance("model: load", 0, None)
     device = _device(config.device)

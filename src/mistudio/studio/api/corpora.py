@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
@@ -13,16 +12,15 @@ from pydantic import Field
 from mistudio.config import Config
 from mistudio.corpora.documents import DocumentSample, DocumentStatistics
 from mistudio.corpora.preview import CorpusPreview
-from mistudio.errors import DownloadFailed, NotFound
+from mistudio.errors import NotFound
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Dataset
 from mistudio.studio.db.session import Session
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.jobs import Accepted, accepted
-from mistudio.studio.http.paths import is_hub_id, source_of
+from mistudio.studio.http.paths import source_of
 from mistudio.studio.http.schemas import ApiModel, Data, Page
-from mistudio.studio.queue import short_work
 from mistudio.studio.queue.deletion import request_deletion
 from mistudio.studio.queue.enqueue import create
 from mistudio.studio.queue.names import free_name, slug

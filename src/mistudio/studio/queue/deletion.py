@@ -39,7 +39,8 @@ async def request_deletion(
     used_by = await _used_by(session, entity, row_id)
     if used_by and not force:
         names = ", ".join(each["name"] for each in used_by[:5]) + (" and more" if len(used_by) > 5 else "")
-        raise StillUsed(f"{name} cannot be deleted: {names} {_was(used_by)} made of it.", used_by=used_by)
+        was = "was" if len(used_by) == 1 else "were"
+        raise StillUsed(f"{name} cannot be deleted: {names} {was} made of it.", details={"used_by": used_by})
     title = f"Delete {entity.replace('_', ' ')} {name}"
     return await create(session, settings, Delete(entity=entity, id=row_id), title=title)
 
@@ -57,7 +58,3 @@ def _works_with(job: Job, row_id: str, name: str) -> bool:
     named = [job.request.get(key) for key in _OWN]
     given = {each for value in named for each in (value if isinstance(value, list) else [value])}
     return bool(given & {row_id, name}) or job.subject == f"trainings/{row_id}"
-
-
-def _was(used_by: list[dict[str, str]]) -> str:
-    return "was" if len(used_by) == 1 else "were"

@@ -47,15 +47,15 @@ def token_statistics(path: str) -> Config:
     return stats(Tokens.open(path))
 
 
-def model_files(source: str, revision: str | None, token: str | None) -> Config:
-    """See `language_models.hub.fetch_settings`."""
-    from mistudio.language_models.hub import fetch_settings
+def model_config(source: str, revision: str | None, token: str | None) -> Config:
+    """See `language_models.hub.fetch_config`."""
+    from mistudio.language_models.hub import fetch_config
 
-    return fetch_settings(source, revision, token=token)
+    return fetch_config(source, revision, token=token)
 
 
 _WORK: dict[str, Callable[..., Config]] = {
-    each.__name__: each for each in (dataset_preview, document_statistics, token_statistics, model_files)
+    each.__name__: each for each in (dataset_preview, document_statistics, token_statistics, model_config)
 }
 
 
