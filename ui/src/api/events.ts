@@ -55,13 +55,13 @@ function apply(client: QueryClient, event: StudioEvent): readonly Key[] {
     }
     case "job.state":
       patchJob(client, event.job_id, { state: event.state, wanted: event.wanted });
-      return [keys.jobs.lists, keys.jobs.one(event.job_id), ...subjectOf(event.subject)];
+      return [keys.road, keys.jobs.lists, keys.jobs.one(event.job_id), ...subjectOf(event.subject)];
     case "job.completed":
       patchJob(client, event.job_id, {
         state: event.failed_items > 0 ? "completed_with_errors" : "completed",
         failed_items: event.failed_items,
       });
-      return [keys.jobs.lists, keys.jobs.one(event.job_id), ...rootOf(event.entity)];
+      return [keys.road, keys.jobs.lists, keys.jobs.one(event.job_id), ...rootOf(event.entity)];
     case "job.failed": {
       const { code, message, remedy } = event;
       patchJob(client, event.job_id, { state: "failed", error: { code, message, remedy } });
@@ -75,7 +75,7 @@ function apply(client: QueryClient, event: StudioEvent): readonly Key[] {
       appendSample(client, event.sample);
       return [];
     case "store.changed":
-      return rootOf(event.entity);
+      return [keys.road, ...rootOf(event.entity)];
     default:
       return assertNever(event);
   }

@@ -28,6 +28,8 @@ export const keys = {
     metrics: ["system", "metrics"] as const,
     history: (minutes: number) => ["system", "history", minutes] as const,
   },
+  /** What exists at each step; every change of jobs and artifacts may change it. */
+  road: ["road"] as const,
   settings: ["settings"] as const,
   search: (text: string) => ["search", text] as const,
   openapi: ["openapi"] as const,

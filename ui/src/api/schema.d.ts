@@ -534,6 +534,370 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Recordings
+         * @description All recordings, newest first.
+         */
+        get: operations["list_recordings"];
+        put?: never;
+        /**
+         * Record
+         * @description Record what stands at hook points of a model while it reads a text.
+         */
+        post: operations["record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Recording
+         * @description One recording.
+         */
+        get: operations["get_recording"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Recording
+         * @description Remove a recording from the store.
+         */
+        delete: operations["delete_recording"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trainings
+         * @description All trainings, newest first.
+         */
+        get: operations["list_trainings"];
+        put?: never;
+        /**
+         * Start Training
+         * @description Train an SAE. Refused with 503 and the numbers where this machine has not enough memory for it.
+         */
+        post: operations["start_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate Training
+         * @description What a training would need: memory, disk and time. Nothing is started.
+         */
+        post: operations["estimate_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Training
+         * @description One training.
+         */
+        get: operations["get_training"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Training
+         * @description Remove a training with its log and its checkpoint.
+         */
+        delete: operations["delete_training"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description The curves of a training, with as many points as a chart can show; extremes are kept.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Checkpoints
+         * @description What the training has on disk: its checkpoint, and the SAE once it is finished.
+         */
+        get: operations["get_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Training
+         * @description Let it save a checkpoint and wait.
+         */
+        post: operations["pause_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Training
+         * @description Put a paused training back into its queue; it goes on bit for bit.
+         */
+        post: operations["resume_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Training
+         * @description End it within two seconds. Its checkpoint is kept: retry goes on from there.
+         */
+        post: operations["stop_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Training
+         * @description Go on with a training that failed or was stopped, from its last checkpoint.
+         */
+        post: operations["retry_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Saes
+         * @description All SAEs, newest first.
+         */
+        get: operations["list_saes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saes/{sae_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sae
+         * @description One SAE, with its feature sets and evaluations.
+         */
+        get: operations["get_sae"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Sae
+         * @description Remove an SAE from the store, and its evaluations.
+         */
+        delete: operations["delete_sae"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saes/{sae_id}/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Evaluations
+         * @description All evaluations of an SAE, newest first.
+         */
+        get: operations["list_evaluations"];
+        put?: never;
+        /**
+         * Evaluate Sae
+         * @description Measure an SAE on text that it was not trained on.
+         */
+        post: operations["evaluate_sae"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate Job
+         * @description What a job would need: memory, disk and time. Nothing is started.
+         */
+        post: operations["estimate_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/road": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Road
+         * @description What exists at each step of the road, what runs, and what to do next.
+         */
+        get: operations["get_road"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Demo
+         * @description Walk the whole road on a small real model and real text; what an earlier walk finished is used again.
+         */
+        post: operations["start_demo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feature-sets": {
         parameters: {
             query?: never;
@@ -882,6 +1246,88 @@ export interface paths {
         patch: operations["change_settings"];
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description Events of a channel, oldest first; they are kept for half an hour. Sockets deliver the same envelopes.
+         *
+         *     Ask again with the last `seq` as `after`.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description How the studio and its parts are. Needs no token.
+         */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Whether requests can be answered: what the database decides. Needs no token.
+         */
+        get: operations["get_readiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Liveness
+         * @description That this process answers, whatever else is. Needs no token.
+         */
+        get: operations["get_liveness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system/info": {
         parameters: {
             query?: never;
@@ -982,23 +1428,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** <Lambda> */
-        get: operations["<lambda>"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1011,6 +1440,17 @@ export interface components {
             job: components["schemas"]["JobOut"];
             /** Job Id */
             job_id: string;
+        };
+        /**
+         * Alive
+         * @description This process answers.
+         */
+        Alive: {
+            /**
+             * Status
+             * @constant
+             */
+            status: "ok";
         };
         /**
          * BrokenArtifact
@@ -1063,6 +1503,26 @@ export interface components {
             histogram: components["schemas"]["CharacterBin"][];
         };
         /**
+         * CheckpointOut
+         * @description A saved state from which the training can go on.
+         */
+        CheckpointOut: {
+            /** Step */
+            step: number;
+            /**
+             * Tokens
+             * @description Trained on until then.
+             */
+            tokens: number;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
          * Column
          * @description One way to write.
          */
@@ -1074,6 +1534,35 @@ export interface components {
              * @description Empty in the baseline.
              */
             edits: components["schemas"]["Edit"][];
+        };
+        /**
+         * Component
+         * @description One part of the studio.
+         */
+        Component: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "up" | "down";
+            /**
+             * Detail
+             * @description In words.
+             */
+            detail: string;
+        };
+        /**
+         * Components
+         * @description The parts of the studio.
+         */
+        Components: {
+            database: components["schemas"]["Component"];
+            /** @description What carries messages to the workers. */
+            queue: components["schemas"]["Component"];
+            worker: components["schemas"]["Component"];
+            /** @description What holds loaded models. */
+            engine: components["schemas"]["Component"];
+            disk: components["schemas"]["Component"];
         };
         /**
          * CorpusConfig
@@ -1139,30 +1628,40 @@ export interface components {
              */
             origin: "file" | "folder" | "saved" | "hub";
             /**
-             * Format
-             * @description Of the files: txt, md, json, jsonl, csv, parquet, or several joined by a comma; of the Hub, `hub`.
+             * Formats
+             * @description Of the files: txt, md, json, jsonl, csv, parquet; none of data sets.
              */
-            format: string;
+            formats: string[];
             /**
              * Files
-             * @description Files of a known kind; none known of the Hub.
+             * @description Files of a known kind; null of data sets.
              */
             files: number | null;
             /**
              * Bytes
-             * @description Their size.
+             * @description Their size, or of a data set of the Hub the size that its page states; null where nobody states it.
              */
             bytes: number | null;
             /**
              * Documents
-             * @description How many there are, where that can be told without reading everything.
+             * @description Rows of the files or of the split; null where that takes reading all.
              */
             documents: number | null;
             /**
+             * Split
+             * @description The split that was looked into; files have none.
+             */
+            split: string | null;
+            /**
              * Splits
-             * @description Splits to choose from; none where there is no choice.
+             * @description Splits to choose from.
              */
             splits: string[];
+            /**
+             * Config Name
+             * @description The configuration that was looked into.
+             */
+            config_name: string | null;
             /**
              * Config Names
              * @description Configurations to choose from.
@@ -1172,7 +1671,7 @@ export interface components {
             columns: components["schemas"]["PreviewColumn"][];
             /**
              * Text Column
-             * @description The column that most likely holds the text; none where no column holds any.
+             * @description The column that most likely holds the text; null where no column holds any.
              */
             text_column: string | null;
             /**
@@ -1230,9 +1729,26 @@ export interface components {
              */
             most_frequent: components["schemas"]["FrequentToken"][];
         };
+        /**
+         * Curve
+         * @description One number over the steps: of each point the least, the mean and the greatest of its lines.
+         */
+        Curve: {
+            /** Min */
+            min: number[];
+            /** Mean */
+            mean: number[];
+            /** Max */
+            max: number[];
+        };
         /** Data[Accepted] */
         Data_Accepted_: {
             data: components["schemas"]["Accepted"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[Alive] */
+        Data_Alive_: {
+            data: components["schemas"]["Alive"];
             meta: components["schemas"]["Meta"];
         };
         /** Data[CorpusPreview] */
@@ -1265,6 +1781,11 @@ export interface components {
             data: components["schemas"]["EngineOut"];
             meta: components["schemas"]["Meta"];
         };
+        /** Data[EstimateOut] */
+        Data_EstimateOut_: {
+            data: components["schemas"]["EstimateOut"];
+            meta: components["schemas"]["Meta"];
+        };
         /** Data[Examples] */
         Data_Examples_: {
             data: components["schemas"]["Examples"];
@@ -1283,6 +1804,11 @@ export interface components {
         /** Data[FeatureSetDetail] */
         Data_FeatureSetDetail_: {
             data: components["schemas"]["FeatureSetDetail"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[HealthReport] */
+        Data_HealthReport_: {
+            data: components["schemas"]["HealthReport"];
             meta: components["schemas"]["Meta"];
         };
         /** Data[IndexReport] */
@@ -1335,6 +1861,21 @@ export interface components {
             data: components["schemas"]["ModelPreview"];
             meta: components["schemas"]["Meta"];
         };
+        /** Data[RecordingOut] */
+        Data_RecordingOut_: {
+            data: components["schemas"]["RecordingOut"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[Road] */
+        Data_Road_: {
+            data: components["schemas"]["Road"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[SaeDetail] */
+        Data_SaeDetail_: {
+            data: components["schemas"]["SaeDetail"];
+            meta: components["schemas"]["Meta"];
+        };
         /** Data[SettingsOut] */
         Data_SettingsOut_: {
             data: components["schemas"]["SettingsOut"];
@@ -1370,6 +1911,21 @@ export interface components {
             data: components["schemas"]["TokenizationOut"];
             meta: components["schemas"]["Meta"];
         };
+        /** Data[TrainingCheckpoints] */
+        Data_TrainingCheckpoints_: {
+            data: components["schemas"]["TrainingCheckpoints"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[TrainingCurves] */
+        Data_TrainingCurves_: {
+            data: components["schemas"]["TrainingCurves"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[TrainingOut] */
+        Data_TrainingOut_: {
+            data: components["schemas"]["TrainingOut"];
+            meta: components["schemas"]["Meta"];
+        };
         /** Data[TriedText] */
         Data_TriedText_: {
             data: components["schemas"]["TriedText"];
@@ -1378,6 +1934,12 @@ export interface components {
         /** Data[Uploaded] */
         Data_Uploaded_: {
             data: components["schemas"]["Uploaded"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[list[EvaluationOut]] */
+        Data_list_EvaluationOut__: {
+            /** Data */
+            data: components["schemas"]["EvaluationOut"][];
             meta: components["schemas"]["Meta"];
         };
         /** Data[list[SearchHit]] */
@@ -1397,9 +1959,8 @@ export interface components {
              */
             name?: string | null;
             /**
-             * Kind
-             * @default dataset_add
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             kind: "dataset_add";
             config: components["schemas"]["CorpusConfig"];
@@ -1485,6 +2046,176 @@ export interface components {
             rows: number;
         };
         /**
+         * DatasetTokenize
+         * @description Tokenize a data set for a model and pack it into contexts.
+         */
+        DatasetTokenize: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "dataset_tokenize";
+            /** Dataset Id */
+            dataset_id: string;
+            /**
+             * Model Id
+             * @description The model whose tokenizer is used.
+             */
+            model_id: string;
+            /**
+             * @default {
+             *       "context_length": 256,
+             *       "separator": "eos",
+             *       "prepend_bos": true,
+             *       "min_length": 1,
+             *       "special_in_text": "text",
+             *       "processes": 1
+             *     }
+             */
+            config: components["schemas"]["TokenizeConfig"];
+        };
+        /**
+         * Delete
+         * @description Remove an artifact and its row.
+         */
+        Delete: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "delete";
+            /**
+             * Entity
+             * @enum {string}
+             */
+            entity: "dataset" | "tokenization" | "model" | "recording" | "training" | "sae" | "evaluation" | "feature_set";
+            /** Id */
+            id: string;
+        };
+        /**
+         * Demo
+         * @description The whole road on a small real model and real text.
+         */
+        Demo: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "demo";
+            /**
+             * @default {
+             *       "layer": 15,
+             *       "recorded_tokens": 700000,
+             *       "passes": 4,
+             *       "k": 32,
+             *       "expansion": 8,
+             *       "evaluated_tokens": 65536,
+             *       "splice_contexts": 64
+             *     }
+             */
+            config: components["schemas"]["DemoConfig"];
+        };
+        /**
+         * DemoConfig
+         * @description The sizes of the demo; the defaults are what its promises are measured with.
+         */
+        DemoConfig: {
+            /**
+             * Layer
+             * @description Layer whose output is opened.
+             * @default 15
+             */
+            layer: number;
+            /**
+             * Recorded Tokens
+             * @description Tokens to run through the model. Passes over a recording cost a fraction of recording more.
+             * @default 700000
+             */
+            recorded_tokens: number;
+            /**
+             * Passes
+             * @description Times that training goes over the recording.
+             * @default 4
+             */
+            passes: number;
+            /**
+             * K
+             * @description Active latents per token.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Expansion
+             * @description Latents per dimension.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * Lr
+             * @description Adam's learning rate; the rule of `mistudio train` where not given.
+             */
+            lr?: number | null;
+            /**
+             * Evaluated Tokens
+             * @description Held-out tokens for the quality numbers.
+             * @default 65536
+             */
+            evaluated_tokens: number;
+            /**
+             * Splice Contexts
+             * @description Held-out contexts for the cross-entropies.
+             * @default 64
+             */
+            splice_contexts: number;
+        };
+        /**
+         * DemoState
+         * @description How far the demo is.
+         */
+        DemoState: {
+            /** @description Of its newest job; null where the studio never ran it. */
+            state: components["schemas"]["JobState"] | null;
+            job: components["schemas"]["JobOut"] | null;
+            /** @description What it found, once it is through. */
+            feature_set: components["schemas"]["Ref"] | null;
+        };
+        /**
+         * DensityHistogram
+         * @description How many latents are active how often.
+         */
+        DensityHistogram: {
+            /**
+             * Edges Log10
+             * @description Edges of the bins, log₁₀ of the share of tokens; one more than `counts`.
+             */
+            edges_log10: number[];
+            /**
+             * Counts
+             * @description Latents in each bin.
+             */
+            counts: number[];
+            /**
+             * Never
+             * @description Latents that were active on no token; they are in no bin.
+             */
+            never: number;
+        };
+        /**
          * DocumentSample
          * @description A document to look at.
          */
@@ -1498,9 +2229,14 @@ export interface components {
             name: string;
             /**
              * Text
-             * @description The first characters.
+             * @description A part of its text.
              */
             text: string;
+            /**
+             * Offset
+             * @description Where that part begins, in characters.
+             */
+            offset: number;
             /**
              * Characters
              * @description Of the whole text.
@@ -1529,11 +2265,6 @@ export interface components {
             characters: number;
             /** Utf8 Bytes */
             utf8_bytes: number;
-            /**
-             * Words
-             * @description Runs of characters between white space.
-             */
-            words: number;
             lengths: components["schemas"]["CharacterLengths"];
             /**
              * Metadata
@@ -1726,6 +2457,220 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+        };
+        /**
+         * EstimateOut
+         * @description What a job will need.
+         */
+        EstimateOut: {
+            /** Kind */
+            kind: string;
+            /** Memory */
+            memory: components["schemas"]["EstimatePart"][];
+            /**
+             * Memory Bytes
+             * @description Of the machine, all parts at the same time.
+             */
+            memory_bytes: number;
+            /**
+             * Device
+             * @description Where the tensors lie: `cpu`, `cuda`.
+             */
+            device: string;
+            /**
+             * Device Memory
+             * @description Of the GPU; empty where there is none.
+             */
+            device_memory: components["schemas"]["EstimatePart"][];
+            /** Device Memory Bytes */
+            device_memory_bytes: number;
+            /** Disk */
+            disk: components["schemas"]["EstimatePart"][];
+            /** Disk Bytes */
+            disk_bytes: number;
+            /**
+             * Seconds
+             * @description Null where nobody knows yet.
+             */
+            seconds: number | null;
+            /**
+             * Seconds Basis
+             * @description What the time was derived from, or why it is not known.
+             */
+            seconds_basis: string;
+            /**
+             * Facts
+             * @description Numbers that follow from the request, such as steps, d_sae, learning_rate, passes.
+             */
+            facts: {
+                [key: string]: number;
+            };
+            /**
+             * Memory Available Bytes
+             * @description What can be taken now, with what the engine and the jobs before it will have given back.
+             */
+            memory_available_bytes: number;
+            /** Device Memory Available Bytes */
+            device_memory_available_bytes: number | null;
+            /** Disk Free Bytes */
+            disk_free_bytes: number;
+            /** Fits */
+            fits: boolean;
+            /**
+             * Problems
+             * @description What does not fit, in words.
+             */
+            problems: string[];
+        };
+        /**
+         * EstimatePart
+         * @description One part of what is needed.
+         */
+        EstimatePart: {
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Meaning
+             * @description What it is, and what decides its size.
+             */
+            meaning: string;
+        };
+        /**
+         * Evaluate
+         * @description Measure an SAE on text that it was not trained on.
+         */
+        Evaluate: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "evaluate";
+            /** Sae Id */
+            sae_id: string;
+            /** Model Id */
+            model_id: string;
+            /** Tokenization Id */
+            tokenization_id: string;
+            /**
+             * @default {
+             *       "split": "held_out",
+             *       "max_tokens": 131072,
+             *       "splice_contexts": 64,
+             *       "batch_contexts": 8
+             *     }
+             */
+            config: components["schemas"]["EvaluateConfig"];
+        };
+        /**
+         * EvaluateConfig
+         * @description How an SAE is evaluated.
+         */
+        EvaluateConfig: {
+            /**
+             * Split
+             * @description Which documents to evaluate on; held-out ones were never trained on.
+             * @default held_out
+             * @enum {string}
+             */
+            split: "held_out" | "train" | "all";
+            /**
+             * Max Tokens
+             * @description Tokens over which FVU, cosine, L0 and densities are taken, in whole contexts spread evenly over the split.
+             * @default 131072
+             */
+            max_tokens: number;
+            /**
+             * Splice Contexts
+             * @description Contexts over which cross-entropies and KL are taken, spread evenly over the split; 0 leaves them out.
+             * @default 64
+             */
+            splice_contexts: number;
+            /**
+             * Batch Contexts
+             * @description Contexts per forward pass; fewer are used where the logits would not fit into a quarter of a GiB.
+             * @default 8
+             */
+            batch_contexts: number;
+        };
+        /**
+         * EvaluationOut
+         * @description What an SAE is worth on a body of text.
+         */
+        EvaluationOut: {
+            /** Id */
+            id: string;
+            sae: components["schemas"]["Ref"];
+            /** @description The text; null where it is gone. */
+            tokenization: components["schemas"]["Ref"] | null;
+            dataset: components["schemas"]["Ref"] | null;
+            /** Model Name */
+            model_name: string;
+            config: components["schemas"]["EvaluateConfig"];
+            /**
+             * Tokens
+             * @description Tokens evaluated: those read less those left out.
+             */
+            tokens: number;
+            /** Tokens Read */
+            tokens_read: number;
+            /**
+             * Predictions
+             * @description Next-token predictions that the cross-entropies and KL are means over; 0 where they were left out.
+             */
+            predictions: number;
+            /** Excluded Special */
+            excluded_special: number;
+            /** Excluded Massive */
+            excluded_massive: number;
+            /**
+             * Rule
+             * @description What was left out, in words.
+             */
+            rule: string;
+            /** Numbers */
+            numbers: components["schemas"]["Measured"][];
+            density_histogram: components["schemas"]["DensityHistogram"];
+            /** @description What the histogram shows. */
+            density: components["schemas"]["MetricDefinition"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Job Id */
+            job_id: string | null;
+        };
+        /**
+         * EvaluationRequest
+         * @description Which text to measure an SAE on, and how much of it.
+         */
+        EvaluationRequest: {
+            /**
+             * Model Id
+             * @description The model; the one that it was trained on where not given.
+             */
+            model_id?: string | null;
+            /**
+             * Tokenization Id
+             * @description The text; the one that it was trained on where not given, of which held-out documents are read.
+             */
+            tokenization_id?: string | null;
+            /**
+             * @default {
+             *       "split": "held_out",
+             *       "max_tokens": 131072,
+             *       "splice_contexts": 64,
+             *       "batch_contexts": 8
+             *     }
+             */
+            config: components["schemas"]["EvaluateConfig"];
         };
         /**
          * Examples
@@ -2039,6 +2984,27 @@ export interface components {
             };
         };
         /**
+         * FeatureSetOfSae
+         * @description What was found with it.
+         */
+        FeatureSetOfSae: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Tokens */
+            tokens: number;
+            /** Latents */
+            latents: number;
+            /** Alive */
+            alive: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
          * FeatureSetOut
          * @description What activates every latent of one SAE on one text.
          */
@@ -2094,9 +3060,8 @@ export interface components {
              */
             name?: string | null;
             /**
-             * Kind
-             * @default find
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             kind: "find";
             /** Sae Id */
@@ -2272,10 +3237,23 @@ export interface components {
             /** Power Watts */
             power_watts: number | null;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
+        /**
+         * HealthReport
+         * @description How the studio is.
+         */
+        HealthReport: {
+            /**
+             * Status
+             * @description `degraded`: it answers, but a part is missing; `down`: it cannot answer, for want of its database.
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "down";
+            components: components["schemas"]["Components"];
+            /**
+             * Checked At
+             * Format: date-time
+             */
+            checked_at: string;
         };
         /**
          * Histogram
@@ -2548,6 +3526,11 @@ export interface components {
             };
         };
         /**
+         * JobRequest
+         * @description Any of the requests, told apart by `kind`.
+         */
+        JobRequest: components["schemas"]["DatasetAdd"] | components["schemas"]["DatasetTokenize"] | components["schemas"]["ModelAdd"] | components["schemas"]["Trace"] | components["schemas"]["Train"] | components["schemas"]["Evaluate"] | components["schemas"]["Find"] | components["schemas"]["Delete"] | components["schemas"]["Demo"];
+        /**
          * JobResult
          * @description What a job made.
          */
@@ -2739,6 +3722,37 @@ export interface components {
             processes: components["schemas"]["ProcessSample"][];
         };
         /**
+         * Measured
+         * @description A number with its meaning.
+         */
+        Measured: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Unit
+             * @description `1` for a pure number.
+             */
+            unit: string;
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Definition */
+            definition: string;
+            /**
+             * Source
+             * @description Where the definition comes from.
+             */
+            source: string;
+            /** Value */
+            value: number;
+        };
+        /**
          * MemoryEstimate
          * @description What the weights take in one number format.
          */
@@ -2794,9 +3808,38 @@ export interface components {
             documents: number;
             /**
              * Examples
-             * @description Some of its values.
+             * @description Some of its values; long ones are cut.
              */
             examples: (string | number | boolean | null)[];
+        };
+        /**
+         * MetricDefinition
+         * @description What a number means.
+         */
+        MetricDefinition: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Unit
+             * @description `1` for a pure number.
+             */
+            unit: string;
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Definition */
+            definition: string;
+            /**
+             * Source
+             * @description Where the definition comes from.
+             */
+            source: string;
         };
         /**
          * MetricPoint
@@ -2835,9 +3878,8 @@ export interface components {
              */
             name?: string | null;
             /**
-             * Kind
-             * @default model_add
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             kind: "model_add";
             config: components["schemas"]["ModelConfig"];
@@ -3120,10 +4162,41 @@ export interface components {
             /** Next */
             next: number | null;
         };
+        /**
+         * NextStep
+         * @description What to do next.
+         */
+        NextStep: {
+            /**
+             * Key
+             * @enum {string}
+             */
+            key: "watch" | "demo" | "model" | "dataset" | "tokenization" | "train" | "find" | "label" | "steer";
+            /** Title */
+            title: string;
+            /** Why */
+            why: string;
+            /**
+             * Entity
+             * @description What to do it with, if there is something.
+             */
+            entity: string | null;
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string | null;
+        };
         /** Page[DatasetOut] */
         Page_DatasetOut_: {
             /** Data */
             data: components["schemas"]["DatasetOut"][];
+            meta: components["schemas"]["Meta"];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** Page[Envelope] */
+        Page_Envelope_: {
+            /** Data */
+            data: components["schemas"]["Envelope"][];
             meta: components["schemas"]["Meta"];
             pagination: components["schemas"]["Pagination"];
         };
@@ -3148,6 +4221,20 @@ export interface components {
             meta: components["schemas"]["Meta"];
             pagination: components["schemas"]["Pagination"];
         };
+        /** Page[RecordingOut] */
+        Page_RecordingOut_: {
+            /** Data */
+            data: components["schemas"]["RecordingOut"][];
+            meta: components["schemas"]["Meta"];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** Page[SaeOut] */
+        Page_SaeOut_: {
+            /** Data */
+            data: components["schemas"]["SaeOut"][];
+            meta: components["schemas"]["Meta"];
+            pagination: components["schemas"]["Pagination"];
+        };
         /** Page[SampleContext] */
         Page_SampleContext_: {
             /** Data */
@@ -3166,6 +4253,13 @@ export interface components {
         Page_TokenizationOut_: {
             /** Data */
             data: components["schemas"]["TokenizationOut"][];
+            meta: components["schemas"]["Meta"];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /** Page[TrainingOut] */
+        Page_TrainingOut_: {
+            /** Data */
+            data: components["schemas"]["TrainingOut"][];
             meta: components["schemas"]["Meta"];
             pagination: components["schemas"]["Pagination"];
         };
@@ -3394,6 +4488,314 @@ export interface components {
              * @description Mean activation per token after the edit, as the model had it while writing; equal to `text` in a baseline.
              */
             steered: number | null;
+        };
+        /**
+         * RecordedHook
+         * @description What was recorded at one hook point.
+         */
+        RecordedHook: {
+            /** Hook */
+            hook: string;
+            /**
+             * D
+             * @description Width of the activations.
+             */
+            d: number;
+            /**
+             * Dtype
+             * @description Number format on disk.
+             */
+            dtype: string;
+            /**
+             * Tokens
+             * @description Tokens that were kept.
+             */
+            tokens: number;
+            /**
+             * Excluded Special
+             * @description BOS, padding and other special tokens, left out.
+             */
+            excluded_special: number;
+            /**
+             * Excluded Massive
+             * @description Massive-activation tokens, left out.
+             */
+            excluded_massive: number;
+            /**
+             * Max Norm
+             * @description Norm above which a token counts as massive; null where none was left out.
+             */
+            max_norm: number | null;
+            /**
+             * Rule
+             * @description What was left out, in words.
+             */
+            rule: string;
+        };
+        /**
+         * RecordingOut
+         * @description Activations on disk.
+         */
+        RecordingOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            model: components["schemas"]["Ref"] | null;
+            tokenization: components["schemas"]["Ref"] | null;
+            dataset: components["schemas"]["Ref"] | null;
+            /** Hooks */
+            hooks: components["schemas"]["RecordedHook"][];
+            /**
+             * Tokens
+             * @description Tokens kept, at the hook point that kept most.
+             */
+            tokens: number;
+            /**
+             * Tokens Seen
+             * @description Tokens that the model read.
+             */
+            tokens_seen: number;
+            /** Seconds */
+            seconds: number | null;
+            /** Tokens Per Second */
+            tokens_per_second: number | null;
+            /**
+             * Config
+             * @description As it was asked for.
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Job Id
+             * @description The job that made it; null if the command line did.
+             */
+            job_id: string | null;
+        };
+        /**
+         * Ref
+         * @description Something that has a page.
+         */
+        Ref: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * Road
+         * @description What exists at each step, and what to do next.
+         */
+        Road: {
+            /** Steps */
+            steps: components["schemas"]["RoadStep"][];
+            next: components["schemas"]["NextStep"];
+            demo: components["schemas"]["DemoState"];
+        };
+        /**
+         * RoadCount
+         * @description How many there are of one kind of thing.
+         */
+        RoadCount: {
+            /**
+             * Entity
+             * @description model, dataset, tokenization, recording, sae, evaluation, feature_set or label.
+             */
+            entity: string;
+            /** Count */
+            count: number;
+            newest: components["schemas"]["RoadItem"] | null;
+        };
+        /**
+         * RoadItem
+         * @description The newest of its kind.
+         */
+        RoadItem: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * RoadStep
+         * @description One step of the road.
+         */
+        RoadStep: {
+            /**
+             * Number
+             * @description 0 for what goes before the seven.
+             */
+            number: number;
+            /**
+             * Key
+             * @enum {string}
+             */
+            key: "prepare" | "train" | "find" | "explain" | "score" | "correlate" | "monitor" | "steer";
+            /** Title */
+            title: string;
+            /** Meaning */
+            meaning: string;
+            /**
+             * Available
+             * @description Whether this version does it.
+             */
+            available: boolean;
+            /** Counts */
+            counts: components["schemas"]["RoadCount"][];
+            /**
+             * Jobs
+             * @description Those of this step that wait, run or are paused.
+             */
+            jobs: components["schemas"]["JobOut"][];
+        };
+        /**
+         * SaeDetail
+         * @description An SAE with all that is known of it.
+         */
+        SaeDetail: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            /** @description Null where it is gone; its name is `model_name`. */
+            model: components["schemas"]["Ref"] | null;
+            /** Model Name */
+            model_name: string;
+            /**
+             * Hook
+             * @description Hook point, such as `resid_post.15`.
+             */
+            hook: string;
+            /** Architecture */
+            architecture: string;
+            /** D In */
+            d_in: number;
+            /**
+             * D Sae
+             * @description Latents.
+             */
+            d_sae: number;
+            /**
+             * K
+             * @description Latents active per token, of an architecture that fixes it.
+             */
+            k: number | null;
+            training: components["schemas"]["Ref"] | null;
+            recording: components["schemas"]["Ref"] | null;
+            /** @description The text that it was trained on. */
+            tokenization: components["schemas"]["Ref"] | null;
+            dataset: components["schemas"]["Ref"] | null;
+            /**
+             * Training Numbers
+             * @description Of the last training batch.
+             */
+            training_numbers: components["schemas"]["Measured"][];
+            /** Feature Sets */
+            feature_sets: number;
+            /** Evaluations */
+            evaluations: number;
+            newest_evaluation: components["schemas"]["EvaluationOut"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Job Id
+             * @description The job that made it; null if the command line did.
+             */
+            job_id: string | null;
+            /**
+             * Config
+             * @description The training configuration.
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * Rule
+             * @description Tokens that it was not trained on, in words; null where it does not say.
+             */
+            rule: string | null;
+            /** Feature Set List */
+            feature_set_list: components["schemas"]["FeatureSetOfSae"][];
+            /** Evaluation List */
+            evaluation_list: components["schemas"]["EvaluationOut"][];
+        };
+        /**
+         * SaeOut
+         * @description A trained sparse autoencoder.
+         */
+        SaeOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            /** @description Null where it is gone; its name is `model_name`. */
+            model: components["schemas"]["Ref"] | null;
+            /** Model Name */
+            model_name: string;
+            /**
+             * Hook
+             * @description Hook point, such as `resid_post.15`.
+             */
+            hook: string;
+            /** Architecture */
+            architecture: string;
+            /** D In */
+            d_in: number;
+            /**
+             * D Sae
+             * @description Latents.
+             */
+            d_sae: number;
+            /**
+             * K
+             * @description Latents active per token, of an architecture that fixes it.
+             */
+            k: number | null;
+            training: components["schemas"]["Ref"] | null;
+            recording: components["schemas"]["Ref"] | null;
+            /** @description The text that it was trained on. */
+            tokenization: components["schemas"]["Ref"] | null;
+            dataset: components["schemas"]["Ref"] | null;
+            /**
+             * Training Numbers
+             * @description Of the last training batch.
+             */
+            training_numbers: components["schemas"]["Measured"][];
+            /** Feature Sets */
+            feature_sets: number;
+            /** Evaluations */
+            evaluations: number;
+            newest_evaluation: components["schemas"]["EvaluationOut"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Job Id
+             * @description The job that made it; null if the command line did.
+             */
+            job_id: string | null;
         };
         /**
          * SampleContext
@@ -4313,6 +5715,27 @@ export interface components {
             aux_coefficient: number;
         };
         /**
+         * Trace
+         * @description Record activations.
+         */
+        Trace: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trace";
+            /** Model Id */
+            model_id: string;
+            /** Tokenization Id */
+            tokenization_id: string;
+            config: components["schemas"]["TraceConfig"];
+        };
+        /**
          * TraceConfig
          * @description Which activations to record, and how.
          */
@@ -4389,6 +5812,62 @@ export interface components {
              * @default 0
              */
             seed: number;
+        };
+        /**
+         * Train
+         * @description Train an SAE on recordings, or on a model that runs along.
+         */
+        Train: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "train";
+            /**
+             * Recording Ids
+             * @description Recordings of one hook point; or a model and a tokenization.
+             * @default []
+             */
+            recording_ids: string[];
+            /** Model Id */
+            model_id?: string | null;
+            /** Tokenization Id */
+            tokenization_id?: string | null;
+            /**
+             * Hook
+             * @description Hook point, e.g. `resid_post.15`; the recording's own where it has only one.
+             */
+            hook?: string | null;
+            /**
+             * @default {
+             *       "sae": {
+             *         "architecture": "topk",
+             *         "aux_coefficient": 0.03125,
+             *         "aux_k": 256,
+             *         "expansion": 8,
+             *         "k": 32
+             *       },
+             *       "tokens": 2000000,
+             *       "batch_size": 2048,
+             *       "buffer_tokens": 262144,
+             *       "warmup_steps": 100,
+             *       "decay_share": 0.2,
+             *       "beta1": 0.9,
+             *       "beta2": 0.999,
+             *       "eps": 1e-8,
+             *       "gradient_clip": 1,
+             *       "b_dec_start": "geometric_median",
+             *       "log_every": 10,
+             *       "checkpoint_every": 250,
+             *       "seed": 0
+             *     }
+             */
+            config: components["schemas"]["TrainConfig"];
         };
         /**
          * TrainConfig
@@ -4514,6 +5993,26 @@ export interface components {
             bytes: number;
         };
         /**
+         * TrainingCheckpoints
+         * @description What the training has on disk.
+         */
+        TrainingCheckpoints: {
+            /**
+             * Checkpoints
+             * @description The newest one: the one before is removed when it is whole.
+             */
+            checkpoints: components["schemas"]["CheckpointOut"][];
+            /**
+             * Every Steps
+             * @description Steps between two: the most that a killed process loses.
+             */
+            every_steps: number;
+            /** @description The finished SAE. */
+            sae: components["schemas"]["Ref"] | null;
+            /** Sae Bytes */
+            sae_bytes: number | null;
+        };
+        /**
          * TrainingConfiguration
          * @description How to train, and on what; what is not given is chosen when the template is used.
          */
@@ -4567,6 +6066,74 @@ export interface components {
             tokenization_id?: string | null;
         };
         /**
+         * TrainingCurves
+         * @description The log between two steps, with at most as many points as asked for; extremes are kept.
+         */
+        TrainingCurves: {
+            /** Training Id */
+            training_id: string;
+            /**
+             * Steps
+             * @description Of the last line of each point.
+             */
+            steps: number[];
+            /** Tokens */
+            tokens: number[];
+            /** Seconds */
+            seconds: number[];
+            loss: components["schemas"]["Curve"];
+            auxiliary_loss: components["schemas"]["Curve"];
+            fvu: components["schemas"]["Curve"];
+            l0: components["schemas"]["Curve"];
+            dead_share: components["schemas"]["Curve"];
+            lr: components["schemas"]["Curve"];
+            gradient_norm: components["schemas"]["Curve"];
+            /**
+             * Lines
+             * @description Lines of the log between these steps.
+             */
+            lines: number;
+            /**
+             * Sampled
+             * @description Whether a point stands for several lines.
+             */
+            sampled: boolean;
+            /** Definitions */
+            definitions: components["schemas"]["MetricDefinition"][];
+        };
+        /**
+         * TrainingLine
+         * @description One line of a training's log; its curves' `definitions` say what the numbers mean.
+         */
+        TrainingLine: {
+            /** Step */
+            step: number;
+            /**
+             * Tokens
+             * @description Trained on so far.
+             */
+            tokens: number;
+            /** Loss */
+            loss: number;
+            /** Auxiliary Loss */
+            auxiliary_loss: number;
+            /** Fvu */
+            fvu: number;
+            /** L0 */
+            l0: number;
+            /** Dead Share */
+            dead_share: number;
+            /** Lr */
+            lr: number;
+            /** Gradient Norm */
+            gradient_norm: number;
+            /**
+             * Seconds
+             * @description Since the training began, without pauses.
+             */
+            seconds: number;
+        };
+        /**
          * TrainingMetrics
          * @description New lines of a training's log. Channel: `trainings/{id}`.
          */
@@ -4580,6 +6147,96 @@ export interface components {
             training_id: string;
             /** Points */
             points: components["schemas"]["MetricPoint"][];
+        };
+        /**
+         * TrainingOut
+         * @description A training.
+         */
+        TrainingOut: {
+            /** Id */
+            id: string;
+            /**
+             * Name
+             * @description Also of the SAE that it makes.
+             */
+            name: string;
+            state: components["schemas"]["JobState"];
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "studio" | "command_line";
+            /** @description The newest job; null of a training that the command line ran. */
+            job: components["schemas"]["JobOut"] | null;
+            /**
+             * Source
+             * @description Whether it reads recorded activations, or runs the model along.
+             * @enum {string}
+             */
+            source: "recording" | "model";
+            /** @description Null where it is gone; its name is `model_name`. */
+            model: components["schemas"]["Ref"] | null;
+            /** Model Name */
+            model_name: string;
+            dataset: components["schemas"]["Ref"] | null;
+            tokenization: components["schemas"]["Ref"] | null;
+            /** Recordings */
+            recordings: components["schemas"]["Ref"][];
+            /** @description What it made, once it is finished. */
+            sae: components["schemas"]["Ref"] | null;
+            /**
+             * Hook
+             * @description Hook point, such as `resid_post.15`.
+             */
+            hook: string;
+            /**
+             * D In
+             * @description Width of the activations.
+             */
+            d_in: number;
+            /**
+             * D Sae
+             * @description Latents.
+             */
+            d_sae: number;
+            config: components["schemas"]["TrainConfig"];
+            /**
+             * Learning Rate
+             * @description The highest one, given or chosen.
+             */
+            learning_rate: number;
+            /** Step */
+            step: number;
+            /** Total Steps */
+            total_steps: number;
+            /**
+             * Tokens
+             * @description Trained on so far.
+             */
+            tokens: number;
+            /** @description The newest line of the log. */
+            last_line: components["schemas"]["TrainingLine"] | null;
+            /** Tokens Per Second */
+            tokens_per_second: number | null;
+            /**
+             * Eta Seconds
+             * @description Until the end of the training, while it runs.
+             */
+            eta_seconds: number | null;
+            /**
+             * Seconds
+             * @description That it trained, without pauses and waiting.
+             */
+            seconds: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
         };
         /**
          * TrainingTemplate
@@ -4693,19 +6350,6 @@ export interface components {
             /** Bytes */
             bytes: number;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
         /**
          * Variant
          * @description A way to steer: edits that act together.
@@ -4781,13 +6425,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_JobOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -4808,6 +6461,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_JobCounts_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -4843,6 +6514,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4899,6 +6579,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     read_log: {
@@ -4935,6 +6624,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4991,6 +6689,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     resume_job: {
@@ -5033,6 +6740,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5089,6 +6805,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     retry_job: {
@@ -5138,6 +6863,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     list_datasets: {
@@ -5168,13 +6902,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DatasetOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5230,6 +6973,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5306,6 +7058,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     upload_file: {
@@ -5353,6 +7114,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_dataset: {
@@ -5386,6 +7156,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5438,6 +7217,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5498,6 +7286,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_document: {
@@ -5544,6 +7341,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_dataset_statistics: {
@@ -5577,6 +7383,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5627,6 +7442,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5687,6 +7511,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     list_tokenizations: {
@@ -5721,13 +7554,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_TokenizationOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5763,6 +7605,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5822,6 +7673,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_tokenization_statistics: {
@@ -5855,6 +7715,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5915,6 +7784,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     list_models: {
@@ -5945,13 +7823,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ModelOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -6007,6 +7894,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6083,6 +7979,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_model: {
@@ -6116,6 +8021,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6175,6 +8089,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_architecture: {
@@ -6217,6 +8140,15 @@ export interface operations {
             };
             /** @description This cannot be done at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6273,6 +8205,1271 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_recordings: {
+        parameters: {
+            query?: {
+                /** @description Only those of this model. */
+                model_id?: string | null;
+                /** @description Only those of this text. */
+                tokenization_id?: string | null;
+                sortBy?: "created_at" | "name" | "bytes" | "tokens";
+                /** @description From 1. */
+                page?: number;
+                /** @description Items a page. */
+                limit?: number;
+                /** @description Text that must occur. */
+                search?: string | null;
+                /** @description Direction of the sort. */
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RecordingOut_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trace"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_RecordingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_recording: {
+        parameters: {
+            query?: {
+                /** @description Also if SAEs were trained on it; they stay. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                recording_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_trainings: {
+        parameters: {
+            query?: {
+                /** @description Only these states; may be repeated. */
+                state?: components["schemas"]["JobState"][] | null;
+                /** @description Only those of the model of this name. */
+                model?: string | null;
+                sortBy?: "created_at" | "name" | "model_name" | "hook" | "state";
+                /** @description From 1. */
+                page?: number;
+                /** @description Items a page. */
+                limit?: number;
+                /** @description Text that must occur. */
+                search?: string | null;
+                /** @description Direction of the sort. */
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TrainingOut_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Train"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    estimate_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Train"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_EstimateOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_training: {
+        parameters: {
+            query?: {
+                /** @description Also if it made an SAE, which stays. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: {
+                /** @description Most points of a curve. */
+                points?: number;
+                /** @description First step. */
+                start_step?: number | null;
+                /** @description Last step. */
+                end_step?: number | null;
+            };
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingCurves_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_checkpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingCheckpoints_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    retry_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_TrainingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_saes: {
+        parameters: {
+            query?: {
+                /** @description Only those of this model. */
+                model_id?: string | null;
+                /** @description Only those of this hook point. */
+                hook?: string | null;
+                /** @description Only those of this architecture. */
+                architecture?: string | null;
+                sortBy?: "created_at" | "name" | "bytes" | "hook" | "d_sae" | "k" | "fvu" | "dead_share";
+                /** @description From 1. */
+                page?: number;
+                /** @description Items a page. */
+                limit?: number;
+                /** @description Text that must occur. */
+                search?: string | null;
+                /** @description Direction of the sort. */
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SaeOut_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_sae: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_SaeDetail_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_sae: {
+        parameters: {
+            query?: {
+                /** @description Also if features were found with it; they stay. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_evaluations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_EvaluationOut__"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    evaluate_sae: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EvaluationRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    estimate_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_EstimateOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_road: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Road_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_demo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DemoConfig"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     list_feature_sets: {
@@ -6305,13 +9502,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_FeatureSetOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -6365,6 +9571,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_feature_set: {
@@ -6398,6 +9613,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6447,6 +9671,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6510,6 +9743,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6581,6 +9823,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     change_feature: {
@@ -6619,6 +9870,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6667,6 +9927,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_logit_lens: {
@@ -6701,6 +9970,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6755,6 +10033,15 @@ export interface operations {
             };
             /** @description This cannot be done at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6822,6 +10109,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     compare_steered: {
@@ -6882,6 +10178,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     suggest_strengths: {
@@ -6934,6 +10239,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     list_templates: {
@@ -6968,13 +10282,22 @@ export interface operations {
                     "application/json": components["schemas"]["Page_TemplateOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7019,6 +10342,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_template: {
@@ -7052,6 +10384,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7112,6 +10453,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     delete_template: {
@@ -7152,6 +10502,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_engine: {
@@ -7183,6 +10542,15 @@ export interface operations {
             };
             /** @description This cannot be done at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7241,6 +10609,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     unload_from_engine: {
@@ -7292,6 +10669,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     get_settings: {
@@ -7310,6 +10696,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_SettingsOut_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7336,13 +10740,208 @@ export interface operations {
                     "application/json": components["schemas"]["Data_SettingsOut_"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_events: {
+        parameters: {
+            query: {
+                /** @description One of: jobs, jobs/{id}, trainings/{id}, system/metrics, store. */
+                channel: string;
+                /** @description Only events with a greater `seq`. */
+                after?: number;
+                /** @description Events at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Envelope_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_HealthReport_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_HealthReport_"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_readiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_HealthReport_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_HealthReport_"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_liveness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Alive_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7363,6 +10962,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_SystemInfo_"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7399,6 +11016,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7451,6 +11077,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     index_store: {
@@ -7489,6 +11124,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     search_everything: {
@@ -7514,33 +11158,22 @@ export interface operations {
                     "application/json": components["schemas"]["Data_list_SearchHit__"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-        };
-    };
-    "<lambda>": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
+            /** @description It failed. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
