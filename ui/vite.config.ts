@@ -40,6 +40,7 @@ export default defineConfig({
     setupFiles: ["./tests/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}"],
     maxWorkers: 2,
+    testTimeout: 20_000,
     css: false,
   },
 });

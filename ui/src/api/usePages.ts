@@ -1,4 +1,4 @@
-import { type QueryKey, type UseQueryOptions, useQueries } from "@tanstack/react-query";
+import { type UseQueryOptions, useQueries } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Paged } from "./client";
 

@@ -3,7 +3,6 @@ import { useNavigate } from "react-router";
 import { cx } from "./cx";
 import { DataRow } from "./DataRow";
 import { ErrorState } from "./ErrorState";
-import * as format from "./format";
 import { Skeleton } from "./Skeleton";
 import { HeaderCell } from "./HeaderCell";
 import { type DataTableProps, type Sort, sorted, type WindowedRows } from "./tableTypes";
@@ -146,9 +145,6 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           })}
         </div>
       </div>
-      <span className="sr-only" role="status">
-        {format.plural(total, "row")}
-      </span>
     </div>
   );
 }

@@ -4,8 +4,8 @@ import { cx } from "./cx";
 
 /** How every control of one line looks. */
 export const control =
-  "h-9 w-full min-w-0 rounded-lg border border-line-strong/60 bg-field px-3 text-base text-ink transition-colors " +
-  "hover:border-line-strong aria-invalid:border-danger disabled:opacity-50";
+  "h-9 w-full min-w-0 rounded-lg border border-line-strong bg-field px-3 text-base text-ink transition-colors " +
+  "hover:border-ink-3 aria-invalid:border-danger disabled:opacity-50";
 
 /** One line of text. */
 export function TextInput({ className, ...rest }: ComponentProps<"input">) {
@@ -42,7 +42,7 @@ export function NumberInput({ value, onChange, whole = false, step, min, max, cl
       type="text"
       inputMode={whole ? "numeric" : "decimal"}
       autoComplete="off"
-      value={draft ?? (value === null ? "" : String(value))}
+      value={draft ?? writtenNumber(value)}
       aria-invalid={wrong || rest["aria-invalid"]}
       className={cx(control, "tabular-nums", className)}
       onChange={(event) => {
@@ -63,6 +63,12 @@ export function NumberInput({ value, onChange, whole = false, step, min, max, cl
       }}
     />
   );
+}
+
+/** Whole numbers in groups of three, as they are read; the field takes them back. */
+function writtenNumber(value: number | null): string {
+  if (value === null) return "";
+  return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : String(value);
 }
 
 type SearchInputProps = Omit<ComponentProps<"input">, "value" | "onChange"> & {
