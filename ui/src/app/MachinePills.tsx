@@ -24,7 +24,7 @@ export function MachinePills() {
           {label}
           <span
             className={cx(
-              "w-9 text-right font-medium tabular-nums",
+              "w-10 text-right font-medium whitespace-nowrap tabular-nums",
               percent >= 95 ? "text-danger" : percent >= 85 ? "text-warn" : "text-ink-2",
             )}
           >
