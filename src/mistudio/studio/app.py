@@ -18,7 +18,6 @@ from typing import Any
 import socketio
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
@@ -86,7 +85,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
         engine, waker, machine = EngineClient(settings.engine_address), Waker(settings), Machine(settings)
-        health = Health(settings, database, waker, engine)
+        health = Health(settings, database, waker)
         api.state.studio = StudioState(settings, database, waker, engine, machine, live, health, metrics)
         await _seed(database)
         live.start()
@@ -102,6 +101,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             await asyncio.gather(*tasks, return_exceptions=True)
             await live.stop()
             await engine.close()
+            await health.close()
             await database.close()
 
     app: ASGIApp = Pages(build_api(lifespan), _NOT_PAGES)
@@ -156,8 +156,8 @@ def _group(name: str) -> Any:
     return import_module(f"mistudio.studio.api.{name}")
 
 
-def _operation_id(route: APIRoute) -> str:
-    return route.name
+def _operation_id(route: Any) -> str:
+    return str(route.name)
 
 
 def _may_connect(settings: Settings) -> Callable[[dict[str, Any], dict[str, Any]], bool]:

@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         return self.studio_dir / "evaluations"
 
     @property
+    def derived_dir(self) -> Path:
+        """What was worked out of artifacts and can be worked out again: `<id>.json`."""
+        return self.studio_dir / "derived"
+
+    @property
     def secret_key_path(self) -> Path:
         """The key that encrypts secrets in the database."""
         return self.studio_dir / "secret.key"

@@ -7,14 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from mistudio.errors import MistudioError
-
-
-class SecretUnreadable(MistudioError):
-    """A stored secret was encrypted with another key."""
-
-    status = 409
-    default_remedy = "Enter it again in the settings."
+from mistudio.errors import NotAllowedNow
 
 
 def encrypt(key_file: Path, secret: str) -> bytes:
@@ -28,14 +21,17 @@ def decrypt(key_file: Path, encrypted: bytes) -> str:
     """The secret.
 
     Raises:
-        SecretUnreadable: the key is not the one that it was encrypted with.
+        NotAllowedNow: the key is not the one that it was encrypted with.
     """
     from cryptography.fernet import Fernet, InvalidToken
 
     try:
         return Fernet(_key(key_file)).decrypt(encrypted).decode()
     except (InvalidToken, ValueError) as error:
-        raise SecretUnreadable(f"{key_file.name} is not the key that this secret was encrypted with.") from error
+        raise NotAllowedNow(
+            f"{key_file.name} is not the key that this secret was encrypted with.",
+            remedy="Enter the secret again in the settings.",
+        ) from error
 
 
 def _key(file: Path) -> bytes:

@@ -63,6 +63,15 @@ async def since(session: Session, channel: str, seq: int, *, limit: int = 500) -
     return list(await session.scalars(newest))[::-1]
 
 
+async def page(session: Session, channel: str, seq: int, *, limit: int) -> tuple[list[EventRow], int]:
+    """The oldest events of a channel after number `seq`, in order, and how many there are in all."""
+    query = select(EventRow).where(EventRow.channel == channel, EventRow.seq > seq)
+    rows = list(await session.scalars(query.order_by(EventRow.seq).limit(limit)))
+    if len(rows) < limit:
+        return rows, len(rows)
+    return rows, await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
 async def newest(session: Session) -> int:
     """The number of the newest event; 0 if there is none."""
     return int(await session.scalar(select(func.max(EventRow.seq))) or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,7 +61,7 @@ async def get_secret(session: Session, settings: Settings, key: str) -> str | No
     """A secret; None where it is not set.
 
     Raises:
-        SecretUnreadable: it was encrypted with another key.
+        NotAllowedNow: it was encrypted with another key.
     """
     encrypted = await session.scalar(select(Option.secret).where(Option.key == key))
     return None if encrypted is None else decrypt(settings.secret_key_path, encrypted)
@@ -75,6 +76,16 @@ async def put_secret(session: Session, settings: Settings, key: str, secret: str
 async def remove(session: Session, key: str) -> None:
     """Unset a setting."""
     await session.execute(delete(Option).where(Option.key == key))
+
+
+async def leave_sign(session: Session, name: str) -> None:
+    """Note that a process of that kind lives."""
+    await _write(session, f"seen.{name}", value=socket.gethostname(), secret=None)
+
+
+async def last_sign(session: Session, name: str) -> datetime | None:
+    """When a process of that kind last left a sign; none if none ever did."""
+    return await session.scalar(select(Option.updated_at).where(Option.key == f"seen.{name}"))
 
 
 async def _write(session: Session, key: str, *, value: Any, secret: bytes | None) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from sqlalchemy import Integer, String, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Integer, String, Text, delete, func, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mistudio.studio.db.base import Base
+from mistudio.studio.db.base import Base, now
+from mistudio.studio.db.session import Session
+
+KEPT_HOURS = 24
+"""How long an answer is kept for its key."""
+_GIVEN_UP_SECONDS = 60.0
+"""After how long a request that has no answer is taken for dead: the process that had it was killed."""
+
+Count = tuple[str, str, datetime, int]
+"""Client, limit, start of the window, requests."""
 
 
 class IdempotencyKey(Base):
@@ -18,12 +27,12 @@ class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
 
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """The client's key, after method and path."""
+    """Digest of the client, the method, the path and the client's key."""
     fingerprint: Mapped[str] = mapped_column(String(64))
     """Of the request's body: the same key with another body is refused."""
     status: Mapped[int | None] = mapped_column(Integer)
     """None while the first request is being answered."""
-    body: Mapped[Any | None] = mapped_column(JSONB)
+    body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
@@ -36,3 +45,60 @@ class RateCounter(Base):
     limit_name: Mapped[str] = mapped_column(String(32), primary_key=True)
     window_start: Mapped[datetime] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(Integer)
+
+
+async def begin(session: Session, key: str, fingerprint: str) -> IdempotencyKey | None:
+    """Claim a key.
+
+    Returns:
+        What is known of it already; None where it was free, or whoever had it is dead, and is the caller's now.
+    """
+    claim = insert(IdempotencyKey).values(key=key, fingerprint=fingerprint)
+    if await session.scalar(claim.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None:
+        return None
+    forgotten = IdempotencyKey.created_at < now() - timedelta(hours=KEPT_HOURS)
+    dead = IdempotencyKey.status.is_(None) & (IdempotencyKey.created_at < now() - timedelta(seconds=_GIVEN_UP_SECONDS))
+    taken = (
+        update(IdempotencyKey)
+        .where(IdempotencyKey.key == key, forgotten | dead)
+        .values(fingerprint=fingerprint, status=None, body=None, created_at=now())
+        .returning(IdempotencyKey.key)
+    )
+    if await session.scalar(taken) is not None:
+        return None
+    # Gone in between: its request failed, and the caller may try again as if it still ran.
+    return await session.get(IdempotencyKey, key) or IdempotencyKey(key=key, fingerprint=fingerprint, status=None)
+
+
+async def finish(session: Session, key: str, status: int, body: str) -> None:
+    """Keep the answer."""
+    await session.execute(update(IdempotencyKey).where(IdempotencyKey.key == key).values(status=status, body=body))
+
+
+async def forget(session: Session, key: str) -> None:
+    """Free a key: its request failed and may be sent again."""
+    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
+
+
+async def add_counts(session: Session, counts: Iterable[Count]) -> list[Count]:
+    """Add what one process counted.
+
+    Returns:
+        The same counters, over all processes.
+    """
+    fields = ("client", "limit_name", "window_start", "count")
+    # One order in all processes: two of them never wait for each other.
+    rows = [dict(zip(fields, each, strict=True)) for each in sorted(counts)]
+    written = insert(RateCounter).values(rows)
+    summed = written.on_conflict_do_update(
+        index_elements=["client", "limit_name", "window_start"],
+        set_={"count": RateCounter.count + written.excluded.count},
+    ).returning(RateCounter.client, RateCounter.limit_name, RateCounter.window_start, RateCounter.count)
+    return list((await session.execute(summed)).tuples())
+
+
+async def prune(session: Session) -> None:
+    """Forget what is over."""
+    day = func.now() - timedelta(hours=KEPT_HOURS)
+    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < day))
+    await session.execute(delete(RateCounter).where(RateCounter.window_start < func.now() - timedelta(hours=2)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, delete, func, select
+from sqlalchemy import String, delete, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mistudio.studio.db.base import Base, now
@@ -22,6 +22,12 @@ class SystemSample(Base):
     host: Mapped[str] = mapped_column(String(255), primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
     sample: Mapped[dict[str, Any]]
+
+
+async def add(session: Session, host: str, at: datetime, sample: dict[str, Any]) -> None:
+    """Keep a sample. The commit does not wait for the disk: a sample that a power cut takes is no loss."""
+    await session.execute(text("SET LOCAL synchronous_commit TO off"))
+    session.add(SystemSample(host=host, at=at, sample=sample))
 
 
 async def hosts(session: Session) -> list[str]:

@@ -60,6 +60,11 @@ class Database:
         except OperationalError as error:
             raise DatabaseUnavailable("The database does not answer.") from error
 
+    def connections(self) -> dict[str, int]:
+        """How many connections are in use, and how many wait to be."""
+        pool: Any = self.engine.pool
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()

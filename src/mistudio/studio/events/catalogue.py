@@ -6,6 +6,7 @@ a client that missed some is right again with the next.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -220,3 +221,10 @@ CHANNELS = {
     "store": "Artifacts that came or went.",
 }
 """Every channel and what it carries."""
+
+_PATTERN = "|".join(name.replace("{id}", "[A-Za-z0-9_-]{1,64}") for name in CHANNELS)
+
+
+def is_channel(name: str) -> bool:
+    """Whether there is such a channel."""
+    return re.fullmatch(_PATTERN, name, re.ASCII) is not None

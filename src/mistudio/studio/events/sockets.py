@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +18,9 @@ import socketio
 from mistudio.studio.db import events
 from mistudio.studio.db.listen import listen
 from mistudio.studio.db.session import Database
+from mistudio.studio.events.catalogue import is_channel
 
 SOCKET_PATH = "/ws/socket.io"
-_CHANNEL = re.compile(r"(jobs|trainings)/[A-Za-z0-9_-]{1,64}|jobs|store|system/metrics")
 _CATCH_UP = 200
 log = logging.getLogger(__name__)
 
@@ -56,13 +55,18 @@ class LiveEvents:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.server.shutdown()
 
+    @property
+    def count(self) -> int:
+        """Sockets that are open."""
+        return len(self.server.manager.rooms.get("/", {}).get(None, ()))
+
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
         del sid
         return self._allow(environ, auth if isinstance(auth, dict) else {})
 
     async def _subscribe(self, sid: str, wish: Any) -> dict[str, Any]:
         channel, after = (wish.get("channel"), wish.get("after")) if isinstance(wish, dict) else (None, None)
-        if not isinstance(channel, str) or not _CHANNEL.fullmatch(channel):
+        if not isinstance(channel, str) or not is_channel(channel):
             return {"ok": False, "message": f"There is no channel {channel!r}."}
         await self.server.enter_room(sid, channel)
         missed = 0

@@ -13,7 +13,7 @@ from mistudio.errors import Forbidden, Unauthorized
 from mistudio.studio.settings import Role, Settings
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN = ("/health", "/api/v1/health")
+_OPEN = ("/health", "/api/v1/health", "/api/docs")
 COOKIE = "mistudio_token"
 
 

@@ -6,7 +6,7 @@ async def list_jobs(studio: Studio, session: Transaction, wanted: Paging) -> Pag
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
@@ -14,6 +14,9 @@ from fastapi import Depends, Query, Request
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.session import Database, Session
 from mistudio.studio.engine.client import EngineClient
+from mistudio.studio.events.sockets import LiveEvents
+from mistudio.studio.http.health import Health
+from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.schemas import Item, Page, Pagination
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.sampling.machine import Machine
@@ -29,9 +32,13 @@ class StudioState:
     waker: Waker
     engine: EngineClient
     machine: Machine
+    live: LiveEvents
+    health: Health
+    metrics: Metrics
 
 
-def _studio(request: Request) -> StudioState:
+# Asynchronous like every dependency here: the framework runs others in threads, which costs more than they do.
+async def _studio(request: Request) -> StudioState:
     state: StudioState = request.app.state.studio
     return state
 
@@ -63,14 +70,15 @@ Transaction = Annotated[RequestTransaction, Depends(_transaction, scope="functio
 class Paging:
     """The part of a list that is asked for."""
 
-    page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1
-    limit: Annotated[int, Query(ge=1, le=1000, description="Items a page.")] = 50
-    search: Annotated[str | None, Query(max_length=200, description="Text that must occur.")] = None
-    order: Annotated[Literal["asc", "desc"], Query(description="Direction of the sort.")] = "desc"
-    offset: int = field(init=False, default=0)
+    page: int
+    limit: int
+    search: str | None
+    order: Literal["asc", "desc"]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "offset", (self.page - 1) * self.limit)
+    @property
+    def offset(self) -> int:
+        """Items before this page."""
+        return (self.page - 1) * self.limit
 
     @property
     def descending(self) -> bool:
@@ -83,4 +91,13 @@ class Paging:
         return Page(data=list(items), pagination=pagination)
 
 
-Paged = Annotated[Paging, Depends()]
+async def _paging(
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Items a page.")] = 50,
+    search: Annotated[str | None, Query(max_length=200, description="Text that must occur.")] = None,
+    order: Annotated[Literal["asc", "desc"], Query(description="Direction of the sort.")] = "desc",
+) -> Paging:
+    return Paging(page, limit, search, order)
+
+
+Paged = Annotated[Paging, Depends(_paging)]

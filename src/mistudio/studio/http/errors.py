@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +13,8 @@ from starlette.exceptions import HTTPException
 from mistudio.errors import MistudioError
 from mistudio.studio.http.schemas import ErrorAnswer, ErrorBody
 
-log = logging.getLogger(__name__)
-
 _RETRYABLE = frozenset({408, 425, 429, 502, 503, 504})
-_WORDS = {
+WORDS = {
     400: ("BadRequest", "The request is not understood."),
     401: ("Unauthorized", "This studio wants a token."),
     403: ("Forbidden", "This is not allowed."),
@@ -35,16 +32,32 @@ _WORDS = {
 }
 
 
-def answer(status: int, code: str, message: str, details: dict[str, Any], **headers: str) -> JSONResponse:
-    """An error as a response."""
-    body = _body(status, code, message, details)
+def answer(
+    status: int,
+    code: str,
+    message: str,
+    details: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    *,
+    retryable: bool | None = None,
+) -> JSONResponse:
+    """An error as a response; whether it may be sent again follows from the status where it is not said."""
+    body = _body(status, code, message, details, retryable)
     return JSONResponse(ErrorAnswer(error=body).model_dump(mode="json"), status_code=status, headers=headers)
 
 
-def of_error(error: MistudioError, **headers: str) -> JSONResponse:
+def of_error(
+    error: MistudioError, headers: dict[str, str] | None = None, *, retryable: bool | None = None
+) -> JSONResponse:
     """A library's or the studio's error as a response."""
     body = body_of(error)
-    return answer(error.status, body.code, body.message, body.details, **headers)
+    return answer(error.status, body.code, body.message, body.details, headers, retryable=retryable)
+
+
+def of_bug() -> JSONResponse:
+    """The answer to whatever is no error of ours: it tells nothing of the inside."""
+    remedy = "This is a bug: please report it with the request's id and the log of the API."
+    return answer(500, *WORDS[500], {"remedy": remedy})
 
 
 def body_of(error: MistudioError) -> ErrorBody:
@@ -53,22 +66,22 @@ def body_of(error: MistudioError) -> ErrorBody:
     return _body(error.status, type(error).__name__, error.message, details)
 
 
-def _body(status: int, code: str, message: str, details: dict[str, Any]) -> ErrorBody:
-    return ErrorBody(
-        code=code, message=message, details=details, retryable=status in _RETRYABLE, timestamp=datetime.now(UTC)
-    )
+def _body(status: int, code: str, message: str, details: dict[str, Any], retryable: bool | None = None) -> ErrorBody:
+    if retryable is None:
+        retryable = status in _RETRYABLE
+    return ErrorBody(code=code, message=message, details=details, retryable=retryable, timestamp=datetime.now(UTC))
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint that can fail with these statuses, besides 422 and 500."""
-    return {status: {"model": ErrorAnswer, "description": _WORDS[status][1]} for status in sorted({*statuses, 422})}
+    return {status: {"model": ErrorAnswer, "description": WORDS[status][1]} for status in sorted({*statuses, 422})}
 
 
 def errors_beside_a_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same for an endpoint that answers with something other than JSON: its errors are JSON all the same."""
     schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
     return {
-        status: {"description": _WORDS[status][1], "content": {"application/json": {"schema": schema}}}
+        status: {"description": WORDS[status][1], "content": {"application/json": {"schema": schema}}}
         for status in sorted({*statuses, 422})
     }
 
@@ -84,9 +97,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        code, words = _WORDS.get(error.status_code, ("Error", str(error.detail)))
+        code, words = WORDS.get(error.status_code, ("Error", str(error.detail)))
         remedy = "See /api/docs for what there is." if error.status_code in (404, 405) else str(error.detail)
-        return answer(error.status_code, code, words, {"remedy": remedy}, **(error.headers or {}))
+        return answer(error.status_code, code, words, {"remedy": remedy}, dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -94,10 +107,9 @@ def install(app: FastAPI) -> None:
         return _validation(error)
 
     @app.exception_handler(Exception)
-    async def _bug(request: Request, error: Exception) -> JSONResponse:
-        log.exception("unhandled error", exc_info=error, extra={"path": request.url.path})
-        remedy = "This is a bug: please report it with the request's id and the log of the API."
-        return answer(500, "InternalError", _WORDS[500][1], {"remedy": remedy})
+    async def _bug(_: Request, error: Exception) -> JSONResponse:
+        del error  # The framework raises it again, and the edge logs it.
+        return of_bug()
 
 
 def _validation(error: RequestValidationError) -> JSONResponse:

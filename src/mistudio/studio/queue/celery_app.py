@@ -7,18 +7,24 @@ comes twice does nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import KombuError
 
 from mistudio.studio.queue.requests import QUEUES, Queue
 from mistudio.studio.settings import Settings
+
+log = logging.getLogger(__name__)
 
 WAKE = "mistudio.wake"
 """Look at a queue and run what waits there."""
 RECONCILE = "mistudio.reconcile"
 """Queue again what a dead process left, and wake queues with work."""
 RECONCILE_SECONDS = 5.0
+_QUICK = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
 def celery_app(settings: Settings) -> Celery:
@@ -71,15 +77,31 @@ class Waker:
     """Wakes the workers of a queue."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._app = celery_app(settings)
+        self._app.conf.broker_transport_options |= _QUICK  # A request waits for this.
 
     def wake(self, queue: str) -> None:
-        """Send the message."""
-        self._app.send_task(WAKE, args=[queue], queue=queue, expires=60, ignore_result=True)
+        """Send the message. One that cannot be sent delays the job until the next look at the table, and no more."""
+        try:
+            self._app.send_task(WAKE, args=[queue], queue=queue, expires=60, ignore_result=True, retry=False)
+        except (KombuError, OSError) as error:
+            log.warning("The broker takes no message, so jobs start later: %s", error)
 
     async def wake_soon(self, queue: Queue | str) -> None:
         """Send the message from a coroutine."""
         await asyncio.to_thread(self.wake, queue)
+
+    def reaches(self) -> bool:
+        """Whether messages can be sent: the folder can be written to, or Redis answers."""
+        if not self._settings.redis_url:
+            return os.access(self._settings.queue_dir / "messages", os.W_OK | os.X_OK)
+        try:
+            with self._app.connection_for_write(connect_timeout=1) as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+        except Exception:  # noqa: BLE001  every transport has errors of its own
+            return False
+        return True
 
 
 __all__ = ["QUEUES", "RECONCILE", "WAKE", "Waker", "celery_app"]

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from mistudio.studio.db import jobs
+from mistudio.studio.db import jobs, options
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
@@ -50,13 +50,18 @@ class Runner:
         finally:
             self._busy[queue].release()
 
-    def reconcile(self, *, at_once: bool = False) -> list[str]:
-        """Release jobs of dead processes.
+    def reconcile(self) -> list[str]:
+        """Release jobs of dead processes, and leave a sign of life.
 
         Returns:
             The queues in which jobs wait.
         """
-        changed = self._portal.run(lambda session: reconcile(session, self._settings, at_once=at_once))
+
+        async def look(session: Session) -> list[Job]:
+            await options.leave_sign(session, "worker")
+            return await reconcile(session, self._settings)
+
+        changed = self._portal.run(look)
         for job in changed:
             if job.state == JobState.CANCELLED:
                 remove_partial(self._settings, job)

@@ -1,0 +1,99 @@
+"""The log: a JSON object a line on standard output, with the request or job that it belongs to and without secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from mistudio.studio.http.request_id import current_request_id
+from mistudio.studio.settings import Settings
+
+HIDDEN = "[hidden]"
+_SECRET_NAMES = re.compile(r"authorization|cookie|token|secret|password|(?<!idempotency_)key", re.IGNORECASE)
+_SECRET_VALUES = re.compile(
+    r"(?P<before>\b(?:Bearer|Basic)\s+|(?:token|secret|password|api_?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,@)\]}]+"
+    r"|(?P<user>://[^/\s:@]*:)[^/\s@]+(?=@)"
+    r"|\bhf_[A-Za-z0-9]{8,}|\bsk-[A-Za-z0-9_-]{16,}",
+    re.IGNORECASE,
+)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write every logger's lines to standard output, from the settings' level up."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter(settings))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "engineio", "socketio"):
+        logging.getLogger(name).handlers.clear()
+    for name in ("engineio.server", "socketio.server", "httpx", "asyncio", "kombu", "amqp"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def formatter(settings: Settings) -> logging.Formatter:
+    """What makes a line of a record."""
+    steps: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_request_id,
+        structlog.processors.format_exc_info,
+        redactor(settings),
+    ]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=steps,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _without_colors,
+            structlog.processors.JSONRenderer(sort_keys=False, default=str),
+        ],
+    )
+
+
+def redactor(settings: Settings) -> Processor:
+    """Hides secrets: the values of fields that are called like one, and whatever looks like one or is known."""
+    known = sorted({*settings.tokens, *_passwords(settings)}, key=len, reverse=True)
+
+    def scrub(text: str) -> str:
+        for secret in known:
+            text = text.replace(secret, HIDDEN)
+        return _SECRET_VALUES.sub(lambda match: f"{match['before'] or match['user'] or ''}{HIDDEN}", text)
+
+    def clean(value: Any, name: str = "") -> Any:
+        if isinstance(value, bool | int | float | None):
+            return value  # Numbers of tokens are none that open doors.
+        if name and _SECRET_NAMES.search(name):
+            return HIDDEN
+        if isinstance(value, Mapping):
+            return {key: clean(each, str(key)) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(each) for each in value]
+        return scrub(value if isinstance(value, str) else str(value))
+
+    def redact(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        return {name: value if name.startswith("_") else clean(value, name) for name, value in line.items()}
+
+    return redact
+
+
+def _passwords(settings: Settings) -> set[str]:
+    found = (re.search(r"://[^/\s:@]*:([^@\s]+)@", url) for url in (settings.database_url, settings.redis_url) if url)
+    return {match[1] for match in found if match}
+
+
+def _without_colors(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    line.pop("color_message", None)  # uvicorn says everything twice.
+    return line
+
+
+def _add_request_id(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    if request_id := current_request_id():
+        line.setdefault("request_id", request_id)
+    return line
