@@ -60,6 +60,8 @@ _OPTIONS = (
 _SHORT, _LONG = 10.0, 600.0
 """Seconds that answers may take: of questions, and of work."""
 _AGAIN_SECONDS = 0.05
+_NOT_TAKEN_ON = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+"""What a call ends with that reached an engine which was ending, or none."""
 
 
 class EngineClient:
@@ -75,6 +77,7 @@ class EngineClient:
         self._connect_seconds = connect_seconds
         self._name = uuid.uuid4().hex
         self._channel: grpc.aio.Channel | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,7 +88,8 @@ class EngineClient:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up; calls that are running are cancelled."""
+        """Hang up for good; calls that are running are cancelled."""
+        self._closed = True
         if self._channel is not None:
             await self._channel.close(None)
             self._channel = None
@@ -180,8 +184,8 @@ class EngineClient:
             except asyncio.CancelledError:
                 rpc.cancel()
                 raise
-            late = asyncio.get_running_loop().time() >= deadline
-            if late or await rpc.code() is not grpc.StatusCode.UNAVAILABLE:
+            late = self._closed or asyncio.get_running_loop().time() >= deadline
+            if late or await rpc.code() not in _NOT_TAKEN_ON:
                 raise await self._error(rpc)
             await asyncio.sleep(_AGAIN_SECONDS)
 

@@ -22,7 +22,7 @@ def generate(out: Path) -> None:
         MistudioError: engine.proto is not valid.
     """
     try:
-        from grpc_tools import protoc
+        from grpc_tools import protoc  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtra("grpcio-tools is not installed.", remedy="pip install 'mistudio[dev]'") from error
     if protoc.main(["protoc", f"--proto_path={HERE}", f"--descriptor_set_out={out}", "engine.proto"]) != 0:

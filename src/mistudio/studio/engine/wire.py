@@ -1,7 +1,7 @@
 """Between messages.py's classes and bytes, by the names of their fields: engine.proto says how each travels.
 
 A field that is None does not travel. One that did not travel takes the default of its class, and is None where the
-class has none.
+class has none. Descriptors are annotated as Any: protobuf makes them in C, of classes that have no name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any, TypeVar, get_args
 
 from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from pydantic import BaseModel, ValidationError
@@ -26,7 +25,7 @@ C = TypeVar("C", bound=Config)
 
 
 @cache
-def schema() -> DescriptorPool:
+def schema() -> Any:
     """The compiled engine.proto."""
     pool = DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(COMPILED.read_bytes()).file:
@@ -34,7 +33,7 @@ def schema() -> DescriptorPool:
     return pool
 
 
-def calls() -> ServiceDescriptor:
+def calls() -> Any:
     """The calls that engine.proto declares."""
     return schema().FindServiceByName(f"{PACKAGE}.Engine")
 
@@ -115,7 +114,6 @@ def _plain(message: Message, kind: type[BaseModel] | None) -> dict[str, Any]:
 
 
 def _is_map(field: Any) -> bool:
-    """Whether a field is a map; descriptors are of a class of protobuf's that depends on how it was built."""
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
