@@ -1,4 +1,4 @@
-"""Write the reference pages that are read off the code: commands, options, metrics, errors.
+"""Write the reference pages that are read off the code: commands, options, metrics, errors, API, events, settings.
 
 `make docs` runs this; tests/house/test_docs.py fails when a page on disk is not what this writes.
 """
@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -21,6 +24,11 @@ from docs.command_line import Command, Parameter, commands  # noqa: E402
 from mistudio import errors  # noqa: E402
 from mistudio.bench.page import benchmarks_page, with_benchmarks  # noqa: E402
 from mistudio.config import Config  # noqa: E402
+from mistudio.studio.app import build_api  # noqa: E402
+from mistudio.studio.events import catalogue  # noqa: E402
+from mistudio.studio.events.sockets import SOCKET_PATH  # noqa: E402
+from mistudio.studio.http import openapi  # noqa: E402
+from mistudio.studio.settings import Settings, masked, variable_of  # noqa: E402
 
 NOTE = "<!-- Written by docs/generate.py from the code: change the code, then run `make docs`. -->\n"
 SOURCE = ROOT / "src" / "mistudio"
@@ -158,6 +166,87 @@ def _unit(unit: str) -> str:
     return "none" if unit == "1" else unit
 
 
+# ── the studio ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _api() -> Iterator[str]:
+    document = build_api().openapi()
+    yield "# HTTP interface"
+    yield document["info"]["description"].strip()
+    yield (
+        "`/metrics` answers with numbers for Prometheus. The whole document, with every schema and example, is at "
+        "`/api/openapi.json` of a running studio; `/api/docs` is this page there. Roles are those of "
+        "[tokens](settings.md); a studio that listens on its own machine only, without tokens, lets everyone do all."
+    )
+    listed = openapi.endpoints(document)
+    for tag in dict.fromkeys(each.tag for each in listed):
+        yield f"## {tag}"
+        yield openapi.TAGS[tag]
+        yield _table(
+            ("method", "address", "what it does", "answers", "who may"),
+            [
+                (each.method, f"`{each.path}`", each.summary, each.answer, each.caller)
+                for each in listed
+                if each.tag == tag
+            ],
+        )
+
+
+def _events() -> Iterator[str]:
+    yield "# Live events"
+    yield (
+        f"A Socket.IO connection to `{SOCKET_PATH}` (WebSocket only; the token, where one is wanted, as `auth.token`) "
+        "hears the channels that it asks for. It emits `subscribe` with `{channel, after}` and `unsubscribe` with "
+        "`{channel}`, and is sent `event` with `{seq, channel, data, timestamp}`. `seq` rises within a channel: "
+        "whoever was away names the last one seen as `after`, and gets what was missed of the last half hour. Without "
+        "a socket, `GET /api/v1/events` gives the same. A payload states what is so now, so that one that was missed "
+        "is made good by the next."
+    )
+    yield "## Channels"
+    yield _table(("channel", "what it carries"), [(f"`{name}`", words) for name, words in catalogue.CHANNELS.items()])
+    yield "## Payloads"
+    for event in get_args(catalogue.Event):
+        yield f"### {event.model_fields['type'].default}"
+        yield _flowing(event.__doc__)
+        yield _fields(event)
+    yield "## Parts"
+    for part in (catalogue.MetricPoint, catalogue.MachineSample, catalogue.GpuSample, catalogue.ProcessSample):
+        yield f"### {part.__name__}"
+        yield _flowing(part.__doc__)
+        yield _fields(part)
+
+
+def _fields(model: type[BaseModel]) -> str:
+    return _table(
+        ("field", "type", "meaning"),
+        [
+            (f"`{name}`", f"`{model.__annotations__[name]}`", _flowing(field.description))
+            for name, field in model.model_fields.items()
+            if name != "type"
+        ],
+    )
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings of the studio"
+    yield (
+        "`mistudio up` reads them from the environment. Everything else that can be set is on the studio's Settings "
+        "page and kept in its database, secrets encrypted with `studio/secret.key` in the home."
+    )
+    defaults = masked(Settings.model_construct())
+    yield _table(
+        ("variable", "default", "meaning"),
+        [
+            (f"`{variable_of(name)}`", _shown(defaults[name]), _flowing(field.description))
+            for name, field in Settings.model_fields.items()
+        ],
+    )
+
+
+def _shown(value: object) -> str:
+    return "not set" if value in (None, "") else f"`{value}`"
+
+
 # ── Markdown ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -175,6 +264,9 @@ WRITERS: dict[str, Callable[[], Iterator[str]]] = {
     "config": _configs,
     "errors": _errors,
     "metrics": _metrics,
+    "api": _api,
+    "events": _events,
+    "settings": _settings,
 }
 
 RESULTS = ROOT / "benchmarks" / "results"

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, gt=0, lt=65536)
     """Port of pages, API and sockets."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
-    """A PostgreSQL with pgvector of your own, `postgresql://user:password@host/name`; else the embedded one."""
+    """A PostgreSQL with pgvector of your own, `postgresql://user@host/name`; else the embedded one."""
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
     """A Redis that carries the jobs' messages; folders in the home do if unset."""
     api_processes: int = Field(default=1, gt=0)

@@ -13,7 +13,7 @@ from mistudio.errors import Forbidden, Unauthorized
 from mistudio.studio.settings import Role, Settings
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN = ("/health", "/api/v1/health", "/api/docs")
+_OPEN = ("/health", "/api/v1/health", "/api/docs", "/api/openapi.json")
 COOKIE = "mistudio_token"
 
 
@@ -55,6 +55,11 @@ def needed_role(method: str, path: str) -> Role:
     if method == "DELETE" or path.startswith("/api/v1/settings"):
         return Role.ADMIN
     return Role.OPERATOR
+
+
+def who_may(method: str, path: str) -> str:
+    """Who may call this, in a word."""
+    return "anyone" if path.startswith(_OPEN) else needed_role(method, path).name.lower()
 
 
 def check_origin(settings: Settings, headers: Any) -> None:

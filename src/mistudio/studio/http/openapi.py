@@ -6,26 +6,25 @@ import html
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mistudio.studio.http.auth import who_may
 from mistudio.studio.http.schemas import ErrorAnswer
-from mistudio.studio.settings import Role
 
 TAGS = {
     "health": "Whether the studio works. Needs no token.",
     "jobs": "Work that takes a while: what runs, what waits, what became of it.",
-    "demo": "The whole road on a small real model and real text.",
+    "road": "The way from text and a model to steering: what exists at each step, and what comes next.",
     "datasets": "Text that was brought in.",
     "tokenizations": "Text as the tokens of a model, packed into contexts.",
     "models": "Causal language models.",
     "recordings": "Activations on disk.",
     "trainings": "SAEs that are being trained, or were.",
     "saes": "Sparse autoencoders, and how good they are.",
-    "feature-sets": "What activates each latent of an SAE.",
+    "features": "What activates each latent of an SAE.",
     "steering": "A model's text with latents turned up or down.",
     "engine": "Models and SAEs in memory.",
     "templates": "Names for configurations.",
     "events": "What happens, as it happens.",
-    "search": "Anything by its name.",
-    "store": "The artifacts on disk.",
+    "store": "The artifacts on disk, and anything by its name.",
     "system": "The machine.",
     "settings": "What can be set.",
 }
@@ -81,36 +80,32 @@ class Endpoint(NamedTuple):
     method: str
     path: str
     summary: str
-    role: str
+    caller: str
+    """Lowest role that may call it."""
     answer: str
+    """Status of success."""
 
 
-def endpoints(document: dict[str, Any], needed_role: Any) -> list[Endpoint]:
-    """Every endpoint, in the order of the groups.
-
-    Args:
-        document: that is complete.
-        needed_role: of a method and a path, the lowest role that may call it.
-    """
+def endpoints(document: dict[str, Any]) -> list[Endpoint]:
+    """Every endpoint, in the order of the groups."""
     order = list(TAGS)
     found = []
     for path, method, operation in _operations(document):
-        role: Role = needed_role(method.upper(), path)
         success = next(status for status in operation["responses"] if status.startswith("2"))
+        words = " ".join(operation.get("description", "").split("\n\n")[0].split())
         tag = operation.get("tags", ["other"])[0]
-        words = operation.get("description", "").split("\n\n")[0]
-        found.append(Endpoint(tag, method.upper(), path, " ".join(words.split()), role.name.lower(), success))
+        found.append(Endpoint(tag, method.upper(), path, words, who_may(method.upper(), path), success))
     return sorted(found, key=lambda each: order.index(each.tag) if each.tag in order else len(order))
 
 
-def page(document: dict[str, Any], needed_role: Any) -> str:
+def page(document: dict[str, Any]) -> str:
     """The endpoints as a page for people, which loads nothing from anywhere."""
     parts = []
-    listed = endpoints(document, needed_role)
+    listed = endpoints(document)
     for tag in dict.fromkeys(each.tag for each in listed):
         rows = "".join(
             f"<tr><td>{each.method}<td><code>{html.escape(each.path)}</code><td>{html.escape(each.summary)}"
-            f"<td>{each.answer}<td>{each.role}"
+            f"<td>{each.answer}<td>{each.caller}"
             for each in listed
             if each.tag == tag
         )
@@ -124,11 +119,11 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
             yield path, method, operation
 
 
-_HEAD = "<tr><th>method<th>address<th>what it does<th>answers<th>lowest role"
+_HEAD = "<tr><th>method<th>address<th>what it does<th>answers<th>who may"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>API · miStudio</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body{{background:#020617;color:#cbd5e1;font:15px/1.6 system-ui;margin:2rem auto;max-width:72rem;padding:0 1rem}}
 h1,h2{{color:#f1f5f9}}table{{border-collapse:collapse;width:100%}}th{{text-align:left;color:#94a3b8;font-weight:500}}
 td,th{{border-top:1px solid #1e293b;padding:.35rem .8rem .35rem 0;vertical-align:top}}code,a{{color:#34d399}}</style>
-<h1>What the API does</h1><p>Typed in full: <a href="/openapi.json">openapi.json</a>. Answers are
+<h1>What the API does</h1><p>Typed in full: <a href="/api/openapi.json">openapi.json</a>. Answers are
 <code>{{data, meta}}</code>, failures <code>{{error}}</code>.</p>{body}</html>"""
