@@ -175,6 +175,20 @@ class DatabaseUnavailable(MistudioError):
     default_remedy = "Wait a moment: it is restarted by itself. If it stays away, see `mistudio status`."
 
 
+class DatabaseFailed(MistudioError):
+    """The studio's own PostgreSQL could not be made or started."""
+
+    status = 503
+    default_remedy = "Read postgres.log in the studio's logs folder, or give another database by DATABASE_URL."
+
+
+class StudioFailed(MistudioError):
+    """A process of the studio does not start, or does not answer."""
+
+    status = 503
+    default_remedy = "Read the logs in the studio's folder of the home, and run `mistudio up` again."
+
+
 class NotAllowedNow(MistudioError):
     """What is asked for does not fit the present state of the thing."""
 

