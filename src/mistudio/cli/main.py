@@ -14,10 +14,13 @@ from typer.core import TyperGroup
 
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console
-from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, steer, trace, train
+from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, steer, trace, train, up
 from mistudio.errors import MistudioError
 
-_ORDER = ("demo", "model", "corpus", "trace", "train", "eval", "find", "steer", "doctor", "bench")
+_ORDER = (
+    *("demo", "up", "ui", "status", "down"),
+    *("model", "corpus", "trace", "train", "eval", "find", "steer", "doctor", "bench"),
+)
 
 
 class _InOrderOfTheRoad(TyperGroup):
@@ -44,6 +47,8 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("find")(find.find)
 app.command("steer")(steer.steer)
+for verb in (up.up, up.ui, up.status, up.down):
+    app.command(verb.__name__)(verb)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 

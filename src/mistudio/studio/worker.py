@@ -1,13 +1,15 @@
 """The worker's processes: `run` takes jobs, `beat` sends the reconciler's message, `job` does one job.
 
-python -m mistudio.studio.worker run | beat | job JOB_ID LEASE
+python -m mistudio.studio.worker run [READY_FILE] | beat | job JOB_ID LEASE
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
+from pathlib import Path
 
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
@@ -21,8 +23,8 @@ from mistudio.studio.settings import Settings, load_settings
 _THREADS = 2 * len(QUEUES)
 
 
-def run(settings: Settings) -> None:
-    """Take jobs until told to stop."""
+def run(settings: Settings, ready_file: Path | None = None) -> None:
+    """Take jobs until told to stop; this process's number stands in the ready file once it does."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     assert settings.database_url is not None, "the launcher names the database to every process"
     runner = Runner(settings, Portal(settings.database_url))
@@ -38,8 +40,10 @@ def run(settings: Settings) -> None:
             waker.wake(queue)
 
     def begin(**_: object) -> None:
+        if ready_file is not None:
+            ready_file.write_text(str(os.getpid()), encoding="ascii")
         # What a worker that died left behind is taken up at once.
-        for queue in runner.reconcile(at_once=True):
+        for queue in runner.reconcile():
             threading.Thread(target=runner.work, args=(queue,), daemon=True).start()
 
     worker_ready.connect(begin, weak=False)
@@ -73,6 +77,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["run"]:
             run(settings)
+        case ["run", ready_file]:
+            run(settings, Path(ready_file))
         case ["beat"]:
             beat(settings)
         case ["job", job_id, lease]:

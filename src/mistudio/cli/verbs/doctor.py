@@ -25,7 +25,7 @@ def doctor(
     deep: Annotated[bool, typer.Option("--deep", help="Also compare the sha256 of every file in the store.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the machine, the optional libraries and every artifact in the store. Exit code 1 if anything is broken.
+    """Check the machine, what the studio needs and every artifact in the store. Exit code 1 if an artifact is broken.
 
     Examples:
 
@@ -33,13 +33,18 @@ def doctor(
     """
     machine = _machine(context.obj.home)
     broken = _broken(context.obj, deep)
+    studio = _studio(context.obj.home)
     unfinished = [str(path) for path in context.obj.home.glob("*/.*.partial")]
     if as_json:
-        console.print_json({"machine": machine, "broken": broken, "unfinished": unfinished})
+        console.print_json({"machine": machine, "studio": studio, "broken": broken, "unfinished": unfinished})
     else:
         console.print_facts("This machine", machine)
         counts = {kind.folder: len(context.obj.list(kind)) for kind in Kind}
         console.print_facts(f"\nThe store {context.obj.home}", {name: count for name, count in counts.items() if count})
+        console.print_facts("\nThe studio", {name: each["found"] for name, each in studio.items()})
+        for name, each in studio.items():
+            if each["problem"]:
+                console.say(f"Studio, {name}: {each['problem']}", "yellow")
         for path in unfinished:
             console.say(f"Unfinished: {path} (the command that made it continues it)", "yellow")
         for path, why in broken.items():
@@ -71,6 +76,15 @@ def _machine(home: Path) -> dict[str, object]:
         "store writable": os.access(existing, os.W_OK),
         "program": sys.argv[0],
     }
+
+
+def _studio(home: Path) -> dict[str, dict[str, str | None]]:
+    """What the studio needs, each with what was found and what to do about it."""
+    from mistudio.studio.launch.prerequisites import prerequisites
+    from mistudio.studio.launch.up import settings_for
+
+    found = prerequisites(settings_for(home))
+    return {each.name: {"found": each.found, "problem": each.problem} for each in found}
 
 
 def _broken(store: LocalStore, deep: bool) -> dict[str, str]:
