@@ -57,6 +57,13 @@ def holder(folder: Path) -> psutil.Process | None:
     return None
 
 
+def runs(pid: int) -> bool:
+    """Whether there is a process of that number that has not ended; one whose end nobody has asked for has."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def end_holder(folder: Path) -> None:
     """Kill the process group of the job's process."""
     process = holder(folder)

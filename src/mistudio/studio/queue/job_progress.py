@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from mistudio.errors import Cancelled, Paused
@@ -30,8 +31,28 @@ CANCEL_SECONDS = 1.2
 """How long a cancelled job may go on until its process group is killed."""
 _LOG_SECONDS = 5.0
 _RATE_SECONDS = 10.0
+_FURTHER = 0.05
+"""Share of a stage that an attempt must get beyond an earlier one to count as one that got further."""
 
 log = logging.getLogger("job")
+
+
+class _Reached:
+    """Where an earlier attempt broke off."""
+
+    def __init__(self, stage: str | None, done: float | None, total: float | None) -> None:
+        self._stage, self._done = stage, done or 0.0
+        self._step = _FURTHER * (total or self._done)
+        self._is_there = False
+
+    def is_passed_by(self, stage: str, done: float) -> bool:
+        """Whether this attempt has got further, by more than chance lets a failure come later."""
+        if self._stage is None:
+            return False
+        if stage == self._stage:
+            self._is_there = True
+            return done > self._done + self._step
+        return self._is_there  # A later stage.
 
 
 class JobProgress:
@@ -44,6 +65,7 @@ class JobProgress:
         self._requeue = False
         self._report: tuple[str, float, float | None, dict[str, float]] | None = None
         self._history: deque[tuple[float, float]] = deque()
+        self._earlier = _Reached(job.stage, job.done, job.total)
         self._rated_stage: str | None = None
         self._stage: str | None = None
         self._logged = 0.0
@@ -141,6 +163,8 @@ class JobProgress:
             stage, done, total, metrics = report
             rate = self._rate(stage, done)
             values = {"stage": stage, "done": done, "total": total, "metrics": metrics, "rate": rate}
+            if self._earlier.is_passed_by(stage, done):
+                values["stalled_attempts"] = 0
         wanted = await jobs.renew(session, self._job.id, self._lease, lease_seconds=self._lease_seconds, **values)
         if report is not None and wanted is not None:
             eta = (total - done) / rate if total is not None and rate else None
@@ -164,7 +188,8 @@ class JobProgress:
     def _end_by_force(self) -> None:
         """The work does not come to a checkpoint: say that it is cancelled, and kill this process group."""
         log.warning("The work did not stop by itself within %s s; it is ended.", CANCEL_SECONDS)
-        self._portal.run(self._cancelled)
+        with suppress(Exception):  # Without a database the reconciler says it, which finds that nothing runs.
+            self._portal.run(self._cancelled, timeout=self._lease_seconds)
         logging.shutdown()
         os.killpg(0, signal.SIGKILL)
 

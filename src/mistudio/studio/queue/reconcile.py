@@ -1,8 +1,8 @@
-"""Jobs whose process is gone go back into their queue. Whoever looks at the jobs next does this: a worker, the API.
+"""Jobs whose process is gone go back into their queue. Whoever looks at the jobs does this: workers, beat, the API.
 
-A lease that ran out is a suspicion; on the machine that ran it the lock of the job's folder is the proof. A process
-that lives but does not renew its lease (it was stopped, or hangs) is ended after a minute; one elsewhere is given up
-after three leases.
+On the machine of a job, the lock of its folder is the proof that it runs, and its process' number that it is about to.
+A process that lives but does not renew its lease (it was stopped, or hangs) is ended after a minute; one of another
+machine is given up after three leases.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.publish import publish_state
-from mistudio.studio.queue.job_lock import end_holder, is_held
+from mistudio.studio.queue.job_lock import end_holder, is_held, runs
 from mistudio.studio.settings import Settings
 
-_HUNG_SECONDS = 60.0
+HUNG_SECONDS = 60.0
+"""How long after the end of its lease a process is ended that holds the lock and says nothing."""
 
 
-async def reconcile(session: Session, settings: Settings, *, at_once: bool = False) -> list[Job]:
+async def reconcile(session: Session, settings: Settings) -> list[Job]:
     """Release the jobs that no process works on any more.
-
-    Args:
-        at_once: do not wait for leases of this machine to run out, as when a worker starts.
 
     Returns:
         The jobs that changed, as they are now.
     """
     changed = []
-    for job in await (jobs.live(session) if at_once else jobs.expired(session)):
+    for job in await jobs.live(session):
         if _is_gone(job, settings):
             released = await jobs.release(session, job.id, job.lease, "it vanished", blame=False)
             if released is not None:
@@ -48,9 +46,10 @@ def _is_gone(job: Job, settings: Settings) -> bool:
         return late > 3 * settings.lease_seconds
     folder = settings.jobs_dir / job.id
     if is_held(folder):
-        if late > _HUNG_SECONDS:
+        if late > HUNG_SECONDS:
             end_holder(folder)
         return False
-    # Between the claim and the lock lies the start of the process.
-    age = settings.lease_seconds + late
-    return late > 0 or age > 10.0
+    # Between the claim and the lock lies the start of the process, which a busy machine draws out.
+    if job.pid is None:
+        return late > 0
+    return late > HUNG_SECONDS or not runs(job.pid)
