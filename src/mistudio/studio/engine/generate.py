@@ -24,7 +24,9 @@ def generate(out: Path) -> None:
     try:
         from grpc_tools import protoc  # type: ignore[import-untyped]
     except ImportError as error:
-        raise MissingExtra("grpcio-tools is not installed.", remedy="pip install 'mistudio[dev]'") from error
+        raise MissingExtra(
+            "grpcio-tools is not installed.", remedy="Install it with pip install 'mistudio[dev]'."
+        ) from error
     if protoc.main(["protoc", f"--proto_path={HERE}", f"--descriptor_set_out={out}", "engine.proto"]) != 0:
         raise MistudioError("engine.proto could not be compiled.", remedy="The compiler's message is above.")
 
