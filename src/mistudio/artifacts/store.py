@@ -6,13 +6,38 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST, Artifact, open_artifact
 from mistudio.errors import BadInput, MistudioError, NotFound
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DELETED = ".deleted"
+
+
+def deleted_of(folder: Path, artifact_id: str) -> Path:
+    """The hidden name under which an artifact of a folder is removed, file by file."""
+    return folder / f".{artifact_id}{_DELETED}"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A directory of the store that has a manifest and cannot be used."""
+
+    path: Path
+    message: str
+    """What is wrong."""
+
+
+class Look(NamedTuple):
+    """The artifacts of a kind, by name."""
+
+    sound: list[Artifact]
+    broken: list[Broken]
 
 
 class LocalStore:
@@ -57,10 +82,31 @@ class LocalStore:
 
     def list(self, kind: Kind) -> list[Artifact]:
         """The sound artifacts of that kind, by name; broken ones are left out."""
-        found = []
-        for manifest in sorted((self.home / kind.folder).glob(f"*/{MANIFEST}")):
+        return self.look(kind).sound
+
+    def look(self, kind: Kind) -> Look:
+        """The sound artifacts of that kind and the broken ones, by name. What is being made or removed is neither."""
+        sound, broken = look = Look([], [])
+        for directory in _directories(self.home / kind.folder):
             try:
-                found.append(open_artifact(manifest.parent, kind))
-            except MistudioError:
-                continue
-        return found
+                if not directory.name.startswith(".") and (directory / MANIFEST).is_file():
+                    sound.append(open_artifact(directory, kind))
+            except MistudioError as error:
+                broken.append(Broken(directory, error.message))
+            except OSError as error:
+                broken.append(Broken(directory, f"{directory} cannot be read: {error.strerror}."))
+        return look
+
+    def sweep(self) -> None:
+        """Remove what a deletion that was cut off has left."""
+        for kind in Kind:
+            for directory in _directories(self.home / kind.folder):
+                if directory.name.startswith(".") and directory.name.endswith(_DELETED):
+                    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _directories(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

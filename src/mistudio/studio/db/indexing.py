@@ -1,56 +1,64 @@
 """Write down what is in the store: a row an artifact. The database can be rebuilt from disk by this alone.
 
-1. Artifacts are taken in the order of the road, so that what one was made of has its row already.
-2. A row is written again if its manifest changed; rows whose directory is gone are removed.
-3. An SAE with a log gets a training; a feature set gets its features (see `features_load`).
+1. The store is read, and every row is worked out from its manifest, in the order of the road.
+2. Rows of artifacts that are gone are removed, those that differ are written; the others are left alone.
+3. An SAE with a log has a training, which is written with its SAE's row; evaluations are files of their own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from mistudio.artifacts.manifest import Artifact, Manifest
-from mistudio.artifacts.store import LocalStore
+from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.manifest import MANIFEST, Artifact
+from mistudio.artifacts.store import Broken, LocalStore
 from mistudio.studio.db import evaluations, training_metrics
-from mistudio.studio.db.artifacts import KINDS, TABLES, Model, Recording
-from mistudio.studio.db.session import Database, Session
+from mistudio.studio.db.artifacts import KINDS, TABLES, AnyRow
+from mistudio.studio.db.evaluations import Evaluation
+from mistudio.studio.db.facts import ORDER, Links, columns_of, sae_settings
+from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.session import Database, Session, columns
 from mistudio.studio.db.trainings import Training
-from mistudio.training.layout import LOG
 
-ORDER = ("model", "dataset", "tokenization", "recording", "sae", "feature_set")
+_LOG = "training.jsonl"
+_UNREADABLE = (KeyError, TypeError, ValueError, OSError)
+_Sound = Mapping[str, list[Artifact]]
+_Values = tuple[Artifact, dict[str, Any]]
 
 
-async def index_store(database: Database, store: LocalStore, evaluations_dir: Path) -> dict[str, int]:
-    """Compare the store with the database and mend the database.
+@dataclass
+class Indexed:
+    """What was found in the store, and what was done to the database."""
 
-    Returns:
-        Artifacts found, by entity.
-    """
-    found = {}
-    for entity in ORDER:
-        artifacts = store.list(KINDS[entity])
-        found[entity] = len(artifacts)
-        async with database.session() as session:
-            known = {row.id: row for row in await session.scalars(select(TABLES[entity]))}
-            for artifact in artifacts:
-                row = known.pop(artifact.manifest.id, None)
-                if row is None or row.path != str(artifact.path.absolute()):
-                    await index_artifact(session, entity, artifact)
-            for row in known.values():
-                if not (Path(row.path) / "manifest.json").is_file():
-                    await session.delete(row)
-    for path in sorted(evaluations_dir.glob("*.json")):
-        async with database.session() as session:
-            await index_evaluation(session, path)
-    return found
+    found: dict[str, int] = field(default_factory=dict)
+    """Sound artifacts by entity; evaluations too."""
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    broken: list[Broken] = field(default_factory=list)
+    """What cannot be used. The row that it may have from better times stays."""
+
+
+async def index_store(database: Database, store: LocalStore, evaluations_dir: Path) -> Indexed:
+    """Compare the store with the database and mend the database."""
+    indexed = Indexed()
+    sound = await asyncio.to_thread(_look, store, indexed)
+    async with database.session() as session:
+        await _alone(session)
+        await _index_artifacts(session, sound, indexed)
+        await _index_evaluations(session, evaluations_dir, indexed)
+        await _forget_trainings(session, store)
+    return indexed
 
 
 async def index_artifact(session: Session, entity: str, artifact: Artifact, *, job_id: str | None = None) -> str:
@@ -59,28 +67,15 @@ async def index_artifact(session: Session, entity: str, artifact: Artifact, *, j
     Returns:
         Its id.
     """
-    manifest = artifact.manifest
-    values = {
-        "id": manifest.id,
-        "name": artifact.path.name,
-        "path": str(artifact.path.absolute()),
-        "bytes": sum(file.bytes for file in manifest.files.values()),
-        "manifest": manifest.model_dump(mode="json", exclude={"files"}),
-        "created_at": datetime.fromisoformat(manifest.created_at),
-        "job_id": job_id,
-        **await _FACTS[entity](session, manifest, artifact.path),
-    }
+    await _alone(session)
+    values = columns_of(entity, artifact, await _links(session)) | {"job_id": job_id}
     table = TABLES[entity]
     # Another artifact may have had this name before.
-    for stale in await session.scalars(select(table).where(table.name == values["name"], table.id != manifest.id)):
-        await session.delete(stale)
-    await session.flush()
-    statement = insert(table).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in ("id", "job_id")}
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+    await session.execute(delete(table).where(table.name == values["name"], table.id != values["id"]))
+    await _write(session, entity, [values])
     if entity == "sae":
-        await _index_training(session, artifact)
-    return manifest.id
+        await _index_trainings(session, [artifact])
+    return artifact.manifest.id
 
 
 async def index_evaluation(session: Session, path: Path, *, job_id: str | None = None) -> str:
@@ -106,140 +101,178 @@ async def index_evaluation(session: Session, path: Path, *, job_id: str | None =
     return path.stem
 
 
-async def _index_training(session: Session, artifact: Artifact) -> None:
-    """Let an SAE have its training, with its log, if the studio did not run it itself."""
-    manifest, log = artifact.manifest, artifact.path / LOG
-    mine = await session.scalar(
-        select(Training).where((Training.sae_id == manifest.id) | (Training.name == artifact.path.name))
-    )
-    if mine is not None:
-        mine.sae_id = manifest.id
-        return
-    if not log.is_file():
-        return
-    config = manifest.config
-    digest = hashlib.sha256(manifest.id.encode()).hexdigest()[:12]
+# ── artifacts ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _look(store: LocalStore, indexed: Indexed) -> _Sound:
+    """Read the store; of artifacts with the same id, copies of one another, one counts."""
+    sound: dict[str, list[Artifact]] = {}
+    for entity in ORDER:
+        found, broken = store.look(KINDS[entity])
+        first: dict[str, Artifact] = {}
+        for artifact in found:
+            other = first.setdefault(artifact.manifest.id, artifact)
+            if other is not artifact:
+                message = f"{artifact.path} is a copy of {other.path.name}: it has the same id."
+                broken.append(Broken(artifact.path, message))
+        sound[entity] = list(first.values())
+        indexed.broken += broken
+    return sound
+
+
+async def _index_artifacts(session: Session, sound: _Sound, indexed: Indexed) -> None:
+    rows = {entity: {row.id: row for row in await session.scalars(select(TABLES[entity]))} for entity in ORDER}
+    broken = {str(each.path.absolute()) for each in indexed.broken}
+    ids = {artifact.manifest.id for found in sound.values() for artifact in found}
+    links, wanted = Links(), dict[str, list[_Values]]()
+    for entity in ORDER:
+        # What is broken, or was made while the store was read, keeps its row and its links.
+        kept = [row for row in rows[entity].values() if row.id not in ids and _is_there(row, broken)]
+        for row in kept:
+            links.add(entity, columns(row))
+        wanted[entity] = _columns_of_all(entity, sound[entity], links, indexed)
+        known = {row.id for row in kept} | {values["id"] for _, values in wanted[entity]}
+        gone = rows[entity].keys() - known
+        await session.execute(delete(TABLES[entity]).where(TABLES[entity].id.in_(gone)))
+        indexed.found[entity], indexed.removed = len(wanted[entity]), indexed.removed + len(gone)
+        rows[entity] = {row_id: row for row_id, row in rows[entity].items() if row_id in known}
+    for entity in ORDER:
+        await _write_different(session, entity, wanted[entity], rows[entity], indexed)
+
+
+def _columns_of_all(entity: str, sound: list[Artifact], links: Links, indexed: Indexed) -> list[_Values]:
+    """The columns of every row that is to be, noted for those that are made of them."""
+    found = []
+    for artifact in sound:
+        try:
+            values = columns_of(entity, artifact, links)
+        except _UNREADABLE as error:
+            message = f"{artifact.path} does not say what it must: {type(error).__name__}: {error}."
+            indexed.broken.append(Broken(artifact.path, message))
+            continue
+        links.add(entity, values)
+        found.append((artifact, values))
+    return found
+
+
+async def _write_different(
+    session: Session, entity: str, wanted: list[_Values], rows: Mapping[str, AnyRow], indexed: Indexed
+) -> None:
+    different = [(artifact, values) for artifact, values in wanted if _differs(rows.get(values["id"]), values)]
+    changed = [values for _, values in different if values["id"] in rows]
+    indexed.added += len(different) - len(changed)
+    indexed.changed += len(changed)
+    # Two directories may have changed names with one another, so those names are let go first.
+    table, taken = TABLES[entity], {values["name"] for _, values in different}
+    renamed = [row.id for row in rows.values() if row.name in taken]
+    await session.execute(update(table).where(table.id.in_(renamed)).values(name=table.id))
+    await _write(session, entity, [values for _, values in different])
+    if entity == "sae":
+        indexed.broken += await _index_trainings(session, [artifact for artifact, _ in different])
+
+
+def _is_there(row: AnyRow, broken: set[str]) -> bool:
+    try:
+        content = json.loads((Path(row.path) / MANIFEST).read_text(encoding="utf-8"))
+        return bool(content["id"] == row.id)
+    except _UNREADABLE:
+        return row.path in broken
+
+
+def _differs(row: AnyRow | None, values: Mapping[str, Any]) -> bool:
+    return row is None or any(getattr(row, name) != value for name, value in values.items())
+
+
+async def _write(session: Session, entity: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        # Of the table and not of the class: one statement for all rows, which is prepared once.
+        statement = insert(TABLES[entity].__table__)
+        changed = {name: statement.excluded[name] for name in rows[0] if name != "id"}
+        await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
+
+
+async def _links(session: Session) -> Links:
+    links = Links()
+    for entity in ORDER:
+        for row in await session.scalars(select(TABLES[entity])):
+            links.add(entity, columns(row))
+    return links
+
+
+async def _alone(session: Session) -> None:
+    """Two that write the same rows at once would each miss what the other wrote."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('mistudio:index'))"))
+
+
+# ── trainings and evaluations ────────────────────────────────────────────────────────────────────
+
+
+async def _index_trainings(session: Session, saes: list[Artifact]) -> list[Broken]:
+    """Let SAEs have their trainings, with their logs, where the studio did not run them itself.
+
+    Returns:
+        Those whose log cannot be read.
+    """
+    known = list(await session.scalars(select(Training))) if saes else []
+    by_sae, by_name = {each.sae_id: each for each in known}, {each.name: each for each in known}
+    logs, broken = {}, []
+    for artifact in saes:
+        mine, named = by_sae.get(artifact.manifest.id), by_name.get(artifact.path.name)
+        if mine is None and named is not None and named.sae_id is None:
+            named.sae_id = artifact.manifest.id
+        elif mine is not None and named is None:
+            mine.name = artifact.path.name
+        elif mine is None and named is None and (artifact.path / _LOG).is_file():
+            try:
+                training, lines = _training_of(artifact)
+            except _UNREADABLE as error:
+                broken.append(Broken(artifact.path, f"The log of {artifact.path} cannot be read: {error}."))
+                continue
+            session.add(training)
+            logs[training.id] = lines
+    await session.flush()
+    await training_metrics.write_all(session, logs)
+    return broken
+
+
+def _training_of(sae: Artifact) -> tuple[Training, list[dict[str, Any]]]:
+    """The training that an SAE's own files tell of, and its log."""
+    settings, manifest = sae_settings(sae.path), sae.manifest
+    lines = [json.loads(line) for line in (sae.path / _LOG).read_text(encoding="utf-8").splitlines()]
     training = Training(
-        id=f"training-{digest}",
-        name=artifact.path.name,
-        request={"kind": "train", "config": config},
-        model_name=_cfg(artifact.path).get("model_name", ""),
-        hook=_cfg(artifact.path).get("hook", ""),
-        d_in=int(_cfg(artifact.path)["d_in"]),
+        id=f"training-{hashlib.sha256(manifest.id.encode()).hexdigest()[:12]}",
+        name=sae.path.name,
+        request={"kind": "train", "config": manifest.config},
+        model_name=settings["model_name"],
+        hook=settings["hook"],
+        d_in=int(settings["d_in"]),
         total_steps=int(manifest.metrics.get("step", 0)),
         sae_id=manifest.id,
         created_at=datetime.fromisoformat(manifest.created_at),
     )
-    session.add(training)
+    return training, lines
+
+
+async def _forget_trainings(session: Session, store: LocalStore) -> None:
+    """Remove trainings of which nothing is left: no SAE, no job, no work that could be gone on with."""
+    has_job = exists().where(Job.subject == func.concat("trainings/", Training.id))
+    for training in await session.scalars(select(Training).where(Training.sae_id.is_(None), ~has_job)):
+        if not partial_of(store.path(KINDS["sae"], training.name)).exists():
+            await session.delete(training)
+
+
+async def _index_evaluations(session: Session, folder: Path, indexed: Indexed) -> None:
+    paths = {path.stem: path for path in sorted(folder.glob("[!.]*.json"))}
+    rows = {row.id: row for row in await session.scalars(select(Evaluation))}
+    for row in rows.values():
+        if row.id not in paths:
+            await session.delete(row)
+            indexed.removed += 1
+    for row_id, path in paths.items():
+        if row_id not in rows or rows[row_id].path != str(path):
+            try:
+                await index_evaluation(session, path)
+            except _UNREADABLE as error:
+                indexed.broken.append(Broken(path, f"{path} cannot be read: {type(error).__name__}: {error}."))
     await session.flush()
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    await training_metrics.write(session, training.id, lines)
-
-
-async def _model(_: Session, manifest: Manifest, __: Path) -> dict[str, Any]:
-    config = manifest.config
-    return {name: config[name] for name in ("source", "digest", "d_model", "n_layers", "vocab_size")}
-
-
-async def _dataset(_: Session, manifest: Manifest, __: Path) -> dict[str, Any]:
-    metrics = manifest.metrics
-    return {name: metrics.get(name, 0) for name in ("documents", "held_out_documents", "characters")}
-
-
-async def _tokenization(session: Session, manifest: Manifest, _: Path) -> dict[str, Any]:
-    return {
-        "dataset_id": await _input(session, manifest, "dataset"),
-        "model_id": await _model_of(session, {"source": manifest.config.get("model")}),
-        "contexts": manifest.metrics["contexts"],
-        "context_length": manifest.config["context_length"],
-        "tokens": manifest.metrics["tokens"],
-    }
-
-
-async def _recording(session: Session, manifest: Manifest, _: Path) -> dict[str, Any]:
-    hooks = manifest.metrics.get("hooks", {})
-    return {
-        "tokenization_id": await _input(session, manifest, "tokenization"),
-        "model_id": await _model_of(session, manifest.config.get("model", {})),
-        "hooks": list(manifest.config["hooks"]),
-        "tokens": max((each["tokens"] for each in hooks.values()), default=0),
-    }
-
-
-async def _sae(session: Session, manifest: Manifest, path: Path) -> dict[str, Any]:
-    cfg, metrics = _cfg(path), manifest.metrics
-    recording_id = await _input(session, manifest, "recording")
-    tokenization_id = await _input(session, manifest, "tokenization")
-    model_id = await _input(session, manifest, "model")
-    if recording_id is not None:
-        recording = await session.get(Recording, recording_id)
-        assert recording is not None
-        tokenization_id, model_id = recording.tokenization_id, recording.model_id
-    return {
-        "model_id": model_id,
-        "recording_id": recording_id,
-        "tokenization_id": tokenization_id,
-        "model_name": cfg.get("model_name", ""),
-        "hook": cfg.get("hook", ""),
-        "architecture": cfg["architecture"],
-        "d_in": cfg["d_in"],
-        "d_sae": cfg["d_sae"],
-        "k": cfg.get("k"),
-        "l0": metrics.get("l0"),
-        "fvu": metrics.get("fvu"),
-        "dead_share": metrics.get("dead_share"),
-    }
-
-
-async def _feature_set(session: Session, manifest: Manifest, _: Path) -> dict[str, Any]:
-    metrics = manifest.metrics
-    sae_id = await _input(session, manifest, "sae")
-    sae = await session.get(TABLES["sae"], sae_id) if sae_id else None
-    by_tokenizer = await _model_of(session, {"source": manifest.config.get("tokenizer_source")})
-    return {
-        "sae_id": sae_id,
-        "model_id": getattr(sae, "model_id", None) or by_tokenizer,
-        "tokenization_id": await _input(session, manifest, "tokenization"),
-        "hook": manifest.config["hook"],
-        "tokens": metrics["tokens"],
-        "latents": metrics["latents_alive"] + metrics["latents_dead"],
-        "alive": metrics["latents_alive"],
-    }
-
-
-_FACTS = {
-    "model": _model,
-    "dataset": _dataset,
-    "tokenization": _tokenization,
-    "recording": _recording,
-    "sae": _sae,
-    "feature_set": _feature_set,
-}
-
-
-def _cfg(path: Path) -> dict[str, Any]:
-    """What the SAE's own file says, with our names for what stands in its metadata."""
-    content: dict[str, Any] = json.loads((path / "cfg.json").read_text(encoding="utf-8"))
-    metadata = content.get("metadata") or {}
-    return content | {"hook": metadata.get("mistudio_hook", ""), "model_name": metadata.get("model_name", "")}
-
-
-async def _input(session: Session, manifest: Manifest, entity: str) -> str | None:
-    """The id of the input of that kind, if its row is there."""
-    for each in manifest.inputs:
-        if each.kind is KINDS[entity] and await session.get(TABLES[entity], each.id):
-            return each.id
-    return None
-
-
-async def _model_of(session: Session, identity: Mapping[str, Any]) -> str | None:
-    """The model at a path, or with a digest."""
-    source, digest = identity.get("source"), identity.get("digest")
-    if source:
-        path = str(Path(source).expanduser().absolute())
-        if found := await session.scalar(select(Model.id).where((Model.path == path) | (Model.source == source))):
-            return str(found)
-    if digest:
-        found = await session.scalar(select(Model.id).where(Model.digest == digest))
-        return str(found) if found else None
-    return None
+    indexed.found["evaluation"] = await evaluations.count(session)

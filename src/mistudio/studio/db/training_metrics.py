@@ -12,8 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mistudio.studio.db.base import Base
 from mistudio.studio.db.session import Session
 
-_ROWS_A_STATEMENT = 2000
-
 
 class TrainingMetric(Base):
     """One line of a training's log."""
@@ -51,11 +49,23 @@ class Extent(NamedTuple):
 
 async def write(session: Session, training_id: str, lines: Iterable[Mapping[str, Any]]) -> None:
     """Keep lines of the log; a resumed run writes those after its checkpoint again."""
-    rows = [{"training_id": training_id, **{name: line[name] for name in COLUMNS}} for line in lines]
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        statement = insert(TrainingMetric).values(rows[start : start + _ROWS_A_STATEMENT])
+    await write_all(session, {training_id: lines})
+
+
+async def write_all(session: Session, logs: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Keep lines of the logs of several trainings."""
+    rows = [
+        {"training_id": training_id, **{name: line[name] for name in COLUMNS}}
+        for training_id, lines in logs.items()
+        for line in lines
+    ]
+    if rows:
+        # Of the table and not of the class: one statement for all rows, which is prepared once.
+        statement = insert(Base.metadata.tables[TrainingMetric.__tablename__])
         changed = {name: statement.excluded[name] for name in COLUMNS if name != "step"}
-        await session.execute(statement.on_conflict_do_update(index_elements=["training_id", "step"], set_=changed))
+        await session.execute(
+            statement.on_conflict_do_update(index_elements=["training_id", "step"], set_=changed), rows
+        )
 
 
 async def forget_after(session: Session, training_id: str, step: int) -> None:
@@ -72,7 +82,7 @@ async def extent(
     column = TrainingMetric.step
     found = select(func.count(), func.coalesce(func.min(column), 0), func.coalesce(func.max(column), 0))
     row = await session.execute(found.where(*_range(training_id, start_step, end_step)))
-    return Extent(*row.one().tuple())
+    return Extent(*row.one())
 
 
 async def last_lines(session: Session, training_ids: Sequence[str]) -> dict[str, TrainingMetric]:
