@@ -1,0 +1,118 @@
+import { useQuery } from "@tanstack/react-query";
+import { Card } from "@/kit/Card";
+import { cx } from "@/kit/cx";
+import { Field } from "@/kit/Field";
+import type { FormValues } from "@/kit/formValues";
+import { count, short } from "@/kit/format";
+import { NumberInput } from "@/kit/inputs";
+import type { FieldDescriptor } from "@/kit/jsonSchema";
+import { SchemaForm } from "@/kit/SchemaForm";
+import { templatesQuery } from "../newQueries";
+
+interface OptionsProps {
+  fields: readonly FieldDescriptor[];
+  values: FormValues;
+  onChange: (values: FormValues) => void;
+  errors: Readonly<Record<string, string>>;
+  /** Name of the template in use. */
+  template: string | null;
+  onTemplate: (name: string, values: FormValues) => void;
+}
+
+/** How it is trained: a template, the four numbers that matter, and everything else folded away. */
+export function OptionsCard({ fields, values, onChange, errors, template, onTemplate }: OptionsProps) {
+  const templates = useQuery(templatesQuery).data ?? [];
+  const sae = (values.sae ?? {}) as Record<string, unknown>;
+  const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
+  const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
+  return (
+    <Card title="2. The SAE" description="The defaults are a tried recipe. Change what you understand; leave the rest.">
+      {templates.length > 0 && (
+        <ul className="mb-5 grid gap-3 sm:grid-cols-3">
+          {templates.slice(0, 6).map((each) => (
+            <li key={each.id}>
+              <button
+                type="button"
+                aria-pressed={template === each.name}
+                onClick={() => onTemplate(each.name, { ...values, ...each.config.train })}
+                className={cx(
+                  "h-full w-full rounded-lg border p-3 text-left transition-colors",
+                  template === each.name
+                    ? "border-accent bg-accent-soft"
+                    : "border-line bg-surface hover:border-line-strong",
+                )}
+              >
+                <span className="font-medium text-ink">{each.name}</span>
+                <span className="mt-0.5 block text-sm text-ink-3">
+                  {each.description || `${short(each.config.train.tokens)} tokens`}
+                </span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="grid gap-5 sm:grid-cols-2 lg:grid-cols-4">
+        <Field
+          label="Training tokens"
+          description="More make a better SAE and take longer; text is read again if there is less."
+          error={errors.tokens}
+        >
+          {(ids) => (
+            <NumberInput
+              {...ids}
+              whole
+              min={1}
+              value={values.tokens as number | null}
+              onChange={(v) => set("tokens", v)}
+            />
+          )}
+        </Field>
+        <Field
+          label="Active latents"
+          unit="k"
+          description="How many latents may explain one token. Fewer are easier to read, more lose less."
+          error={errors["sae.k"]}
+        >
+          {(ids) => (
+            <NumberInput {...ids} whole min={1} value={sae.k as number | null} onChange={(v) => setSae("k", v)} />
+          )}
+        </Field>
+        <Field
+          label="Expansion"
+          unit="×"
+          description="Latents for each dimension of the model. More find rarer features."
+          error={errors["sae.expansion"]}
+        >
+          {(ids) => (
+            <NumberInput
+              {...ids}
+              min={0}
+              value={sae.expansion as number | null}
+              onChange={(v) => setSae("expansion", v)}
+            />
+          )}
+        </Field>
+        <Field
+          label="Learning rate"
+          description="Empty: chosen from the size and length of the training."
+          error={errors.lr}
+        >
+          {(ids) => <NumberInput {...ids} min={0} value={values.lr as number | null} onChange={(v) => set("lr", v)} />}
+        </Field>
+      </div>
+      <div className="mt-5">
+        <SchemaForm
+          fields={fields}
+          values={values}
+          onChange={onChange}
+          errors={errors}
+          hidden={["tokens", "lr", "sae.k", "sae.expansion"]}
+          advanced={fields.map(({ name }) => name)}
+          units={{ batch_size: "tokens", buffer_tokens: "tokens", warmup_steps: "steps", log_every: "steps" }}
+          automatic={`chosen by itself`}
+        />
+      </div>
+      <p className="sr-only">{`${count(fields.length)} options in all`}</p>
+    </Card>
+  );
+}

@@ -1,0 +1,103 @@
+import { Play } from "lucide-react";
+import { useState } from "react";
+import { Button } from "@/kit/Button";
+import { Card } from "@/kit/Card";
+import { Dialog } from "@/kit/Dialog";
+import { ErrorState } from "@/kit/ErrorState";
+import { Field } from "@/kit/Field";
+import { TextInput } from "@/kit/inputs";
+import { toast } from "@/kit/toast";
+import { useSaveTemplate } from "../newQueries";
+import type { TrainRequest } from "../queries";
+
+interface StartProps {
+  name: string;
+  onName: (name: string) => void;
+  /** Null while something is missing. */
+  request: TrainRequest | null;
+  fits: boolean;
+  busy: boolean;
+  error: unknown;
+  onStart: (request: TrainRequest) => void;
+}
+
+/** The name, and the button. */
+export function StartCard({ name, onName, request, fits, busy, error, onStart }: StartProps) {
+  const [saving, setSaving] = useState(false);
+  return (
+    <Card title="3. Start">
+      <div className="grid items-end gap-5 md:grid-cols-[1fr_auto]">
+        <Field label="Name" description="Of the SAE; chosen from the model and hook point if you leave it empty.">
+          {(ids) => (
+            <TextInput
+              {...ids}
+              value={name}
+              placeholder="my-first-sae"
+              onChange={(event) => onName(event.target.value)}
+            />
+          )}
+        </Field>
+        <div className="flex flex-wrap gap-2">
+          <Button disabled={request === null} onClick={() => setSaving(true)}>
+            Save as template
+          </Button>
+          <Button
+            variant="primary"
+            icon={Play}
+            busy={busy}
+            disabled={request === null || !fits}
+            onClick={() => request && onStart(request)}
+          >
+            Start training
+          </Button>
+        </div>
+      </div>
+      {request === null && (
+        <p className="mt-3 text-sm text-ink-3">Something is still missing above: a model, text for it, or a number.</p>
+      )}
+      {error !== null && (
+        <div className="mt-4">
+          <ErrorState error={error} title="The training was not started" compact />
+        </div>
+      )}
+      {saving && request && <SaveTemplate request={request} onClose={() => setSaving(false)} />}
+    </Card>
+  );
+}
+
+function SaveTemplate({ request, onClose }: { request: TrainRequest; onClose: () => void }) {
+  const [name, setName] = useState("");
+  const save = useSaveTemplate();
+  const run = () =>
+    save.mutate(
+      { name, request },
+      {
+        onSuccess: () => {
+          toast({ tone: "done", title: `Saved as “${name}”`, link: { text: "Templates", to: "/templates" } });
+          onClose();
+        },
+      },
+    );
+  return (
+    <Dialog
+      open
+      onOpenChange={onClose}
+      title="Save as template"
+      description="The options are kept under a name; the model and the text are chosen anew each time."
+      actions={
+        <Button variant="primary" disabled={name.trim() === ""} busy={save.isPending} onClick={run}>
+          Save
+        </Button>
+      }
+    >
+      <Field label="Name">
+        {(ids) => <TextInput {...ids} value={name} onChange={(event) => setName(event.target.value)} />}
+      </Field>
+      {save.error && (
+        <div className="mt-3">
+          <ErrorState error={save.error} compact />
+        </div>
+      )}
+    </Dialog>
+  );
+}
