@@ -33,13 +33,13 @@ export function Header() {
         <ConnectionSign />
         <button
           type="button"
-          aria-label="Search and commands"
           onClick={() => useUi.setState({ palette: true })}
           className="flex h-9 items-center gap-2 rounded-lg border border-line bg-sunken px-2.5 text-ink-3 transition-colors hover:border-line-strong hover:text-ink-2"
         >
           <Search size={16} aria-hidden />
-          <span className="hidden text-sm lg:inline">Search</span>
-          <span className="hidden lg:inline">
+          <span className="sr-only text-sm lg:not-sr-only">Search</span>
+          <span className="sr-only"> and commands</span>
+          <span aria-hidden className="hidden lg:inline">
             <KeyHint keys="mod+k" />
           </span>
         </button>

@@ -1,4 +1,4 @@
-import { type MouseEvent } from "react";
+import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
 import { cx } from "./cx";
 import { Skeleton } from "./Skeleton";
@@ -6,10 +6,10 @@ import { type Column } from "./tableTypes";
 
 interface DataRowProps<Row> {
   index: number;
+  /** Undefined while it is on its way. */
   row: Row | undefined;
   columns: readonly Column<Row>[];
   tracks: string;
-  top: number;
   height: number;
   /** The one row that Tab comes to. */
   reachable: boolean;
@@ -18,22 +18,23 @@ interface DataRowProps<Row> {
   /** Undefined where rows cannot be chosen. */
   chosen: boolean | undefined;
   current: boolean;
-  onFocus: (index: number) => void;
-  onOpen: (row: Row) => void;
-  onToggle: (row: Row) => void;
+  /** Where it lies, in pixels from the first row of its block. */
+  place: number;
 }
 
-/** One row, placed where it belongs; grey while it is on its way. */
-export function DataRow<Row>(props: DataRowProps<Row>) {
-  const { index, row, columns, chosen, opens, href } = props;
-  const onClick = (event: MouseEvent) => {
-    const inside = event.target instanceof Element && event.target.closest("a, button, input, label") !== null;
-    const selecting = window.getSelection()?.isCollapsed === false;
-    if (row !== undefined && opens && !inside && !selecting) props.onOpen(row);
+/** One row. It holds no handlers: the grid hears for all of them, so that scrolling draws only rows that are new. */
+function Row<Item>(props: DataRowProps<Item>) {
+  const { index, row, columns, chosen, href } = props;
+  const content = (column: Column<Item>, place: number): ReactNode => {
+    if (row === undefined) return <Skeleton className={cx("h-3.5", place === 0 ? "w-3/4" : "ml-auto w-1/2")} />;
+    if (place > 0 || href === undefined) return column.cell(row);
+    return (
+      <Link to={href} tabIndex={-1} className="font-medium text-ink hover:text-accent">
+        {column.cell(row)}
+      </Link>
+    );
   };
   return (
-    // The grid hears the keys.
-    // eslint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
       role="row"
       data-index={index}
@@ -41,14 +42,16 @@ export function DataRow<Row>(props: DataRowProps<Row>) {
       aria-rowindex={index + 2}
       aria-selected={chosen ?? (props.current ? true : undefined)}
       aria-busy={row === undefined || undefined}
-      onFocus={() => props.onFocus(index)}
-      onClick={onClick}
       className={cx(
         "absolute inset-x-0 top-0 grid items-center border-b border-line/60 -outline-offset-2 transition-colors",
-        opens && "cursor-pointer hover:bg-quiet-soft/60",
+        props.opens && "cursor-pointer hover:bg-quiet-soft/60",
         (props.current || chosen) && "bg-accent-soft",
       )}
-      style={{ gridTemplateColumns: props.tracks, height: props.height, transform: `translateY(${props.top}px)` }}
+      style={{
+        gridTemplateColumns: props.tracks,
+        height: props.height,
+        transform: `translateY(${props.place}px)`,
+      }}
     >
       {chosen !== undefined && (
         <div role="gridcell" className="grid place-items-center pl-2">
@@ -57,7 +60,8 @@ export function DataRow<Row>(props: DataRowProps<Row>) {
             tabIndex={-1}
             aria-label={`Choose row ${index + 1}`}
             checked={chosen}
-            onChange={() => row !== undefined && props.onToggle(row)}
+            readOnly
+            data-chooses
             className="size-4 accent-accent-fill"
           />
         </div>
@@ -68,17 +72,11 @@ export function DataRow<Row>(props: DataRowProps<Row>) {
           role="gridcell"
           className={cx("min-w-0 truncate px-3 first:pl-5 last:pr-5", column.align && "text-right tabular-nums")}
         >
-          {row === undefined ? (
-            <Skeleton className={cx("h-3.5", place === 0 ? "w-3/4" : "ml-auto w-1/2")} />
-          ) : place === 0 && href !== undefined ? (
-            <Link to={href} tabIndex={-1} className="font-medium text-ink hover:text-accent">
-              {column.cell(row)}
-            </Link>
-          ) : (
-            column.cell(row)
-          )}
+          {content(column, place)}
         </div>
       ))}
     </div>
   );
 }
+
+export const DataRow = memo(Row) as typeof Row;

@@ -83,7 +83,7 @@ export function LineChart(props: LineChartProps) {
           {nothing}
         </div>
       ) : (
-        <div aria-hidden style={{ height }}>
+        <div style={{ height }}>
           <Suspense fallback={<Skeleton className="size-full rounded-lg" />}>
             <Drawing {...props} series={series} shown={shown} height={height} logarithmic={logarithmic} />
           </Suspense>

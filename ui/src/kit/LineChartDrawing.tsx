@@ -36,7 +36,13 @@ export default function LineChartDrawing(props: DrawingProps) {
   const along = x.format ?? format.short;
   return (
     <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height }}>
-      <Recharts data={[...drawn]} syncId={sync} syncMethod="value" margin={{ top: 6, right: 12, bottom: 0, left: 0 }}>
+      <Recharts
+        aria-label={`${props.label}: arrow keys read the values`}
+        data={[...drawn]}
+        syncId={sync}
+        syncMethod="value"
+        margin={{ top: 6, right: 12, bottom: 0, left: 0 }}
+      >
         <CartesianGrid stroke="var(--line)" vertical={false} />
         <XAxis
           dataKey={x.key}

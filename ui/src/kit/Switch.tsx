@@ -22,7 +22,7 @@ export function Switch({ label, description, checked, onChange, disabled }: Swit
         aria-describedby={description === undefined ? undefined : `${id}-about`}
         className="relative mt-px h-5 w-9 shrink-0 rounded-full border border-line-strong bg-quiet-soft transition-colors disabled:opacity-50 data-[state=checked]:border-accent-fill data-[state=checked]:bg-accent-fill"
       >
-        <Primitive.Thumb className="block size-3.5 translate-x-0.5 rounded-full bg-ink-2 transition-transform data-[state=checked]:translate-x-4.5 data-[state=checked]:bg-on-accent" />
+        <Primitive.Thumb className="block size-3.5 translate-x-0.5 rounded-full bg-ink-3 transition-transform data-[state=checked]:translate-x-4.5 data-[state=checked]:bg-on-accent" />
       </Primitive.Root>
       <div className="min-w-0">
         <label htmlFor={id} className="text-sm font-medium text-ink-2">

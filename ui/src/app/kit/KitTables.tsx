@@ -18,8 +18,16 @@ interface Row {
 const TOTAL = 1_000_000;
 const labels = ["the ends of quotations", "names of animals", "past-tense verbs", "numbers of years", "weather"];
 
-// A row is computed when it is looked at, as a server would send it.
+const seen = new Map<number, Row>();
+
+// A row is made when it is first looked at, as a server would send it, and then kept.
 function rowAt(latent: number): Row {
+  const known = seen.get(latent) ?? make(latent);
+  seen.set(latent, known);
+  return known;
+}
+
+function make(latent: number): Row {
   const noise = Math.abs(Math.sin(latent * 12.9898) * 43758.5453) % 1;
   return {
     latent,

@@ -1,0 +1,30 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, preview } from "vite";
+import type { TestProject } from "vitest/node";
+
+/** What the studio sends with its pages; README.md says why. */
+const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
+/** Builds the pages into a folder of their own, and serves them as the studio does. */
+export default async function serve(project: TestProject) {
+  const outDir = mkdtempSync(join(tmpdir(), "mistudio-ui-"));
+  await build({ build: { outDir, emptyOutDir: true }, logLevel: "warn" });
+  const server = await preview({
+    build: { outDir },
+    preview: { port: 0, host: "127.0.0.1", headers: { "Content-Security-Policy": CSP }, proxy: {} },
+    logLevel: "warn",
+  });
+  project.provide("address", (server.resolvedUrls?.local[0] ?? "").replace(/\/$/, ""));
+  return async () => {
+    await server.close();
+    rmSync(outDir, { recursive: true });
+  };
+}
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    address: string;
+  }
+}
