@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from mistudio.errors import DatabaseFailed, FormatUnsupported
-from mistudio.studio.db.embedded import EmbeddedPostgres, is_dead
+from mistudio.studio.db.embedded import EmbeddedPostgres, is_dead, wait_for_end
 from mistudio.studio.db.lesser_user import through
 from mistudio.studio.db.postgres_programs import MAJOR
 
@@ -65,6 +65,7 @@ def test_what_was_committed_is_there_after_the_server_is_killed(server: Embedded
     query(server, "CREATE TABLE kept (number int)", "INSERT INTO kept VALUES (7)")
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
     family[0].kill()
+    assert wait_for_end(family[:1], 5)
     began = time.monotonic()
     server.start()
     assert time.monotonic() - began < 5

@@ -74,7 +74,8 @@ def test_nobody_who_asks_is_refused_while_processes_are_killed(running_studio: S
 def test_after_supervisor_and_standby_are_killed_the_next_up_ends_what_they_left(running_studio: SmallStudio) -> None:
     left = [Identity.of(running_studio[name].pid) for name in ("api-1", "api-2", "worker-1", "postgres")]
     running_studio.kill("supervisor", "standby")
-    assert running_studio.report().phase == "stopped"
+    found = running_studio.report()
+    assert (found.phase, found.left_over) == ("stopped", 5)
     assert running_studio.up() is False
     assert running_studio.is_whole()
     assert not [each for each in left if each.process()]

@@ -122,7 +122,15 @@ def _start(settings: Settings) -> str:
 def _print(found: Report) -> None:
     if not found.processes:
         console.say(f"The studio of {found.home} is {found.phase}.", "yellow")
-        console.remark("Start it with `mistudio up`.")
+        if found.failure:
+            console.say(found.failure, "yellow")
+        if found.left_over or found.jobs:
+            console.say(
+                f"Of a studio that was killed, {found.left_over} processes and {len(found.jobs)} jobs still run."
+            )
+            console.remark("`mistudio down` ends them, `mistudio up` replaces the processes and leaves the jobs alone.")
+        elif not found.running:
+            console.remark("Start it with `mistudio up`.")
         return
     rows = [
         (

@@ -53,7 +53,7 @@ def run(data: Path, program: str, *arguments: str, says: str = "") -> None:
     )
     output = done.stdout + done.stderr
     if "No space left on device" in output:
-        raise DiskFull(f"The disk that holds {data} is full.")
+        raise DiskFull(f"The disk that holds {data.parent} is full.")
     if done.returncode != 0 or "ERROR:" in output or "FATAL:" in output:
         said = [line for line in output.splitlines() if re.search("error:|ERROR:|FATAL:", line)] or [output[-300:]]
         raise DatabaseFailed(f"The database could not be made in {data.parent}: {said[0].strip()}")

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from mistudio.studio.db.embedded import EmbeddedPostgres
 from mistudio.studio.launch.identity import jobs_of
@@ -54,7 +55,8 @@ def _ask(settings: Settings, tell: Callable[[str], None], save_seconds: float) -
     Returns:
         The lock, or None if the supervisor hangs; then it has been killed.
     """
-    stop_request(settings).write_text(str(save_seconds), encoding="ascii")
+    with suppress(OSError):  # On a full disk the signal alone must do.
+        stop_request(settings).write_text(str(save_seconds), encoding="ascii")
     until, told, asked = time.monotonic() + save_seconds + _OTHERS_SECONDS, set[int](), None
     while time.monotonic() < until:
         state = read_state(settings)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from mistudio.studio.db.embedded import EmbeddedPostgres
 from mistudio.studio.launch.identity import MARK
 from mistudio.studio.settings import Settings
@@ -78,7 +76,7 @@ def declared(settings: Settings, listener: int) -> tuple[Process, ...]:
         processes.append(Process(f"worker-{number}", title, command, is_ready, after=("migrate",)))
     if settings.workers:
         processes.append(
-            Process("beat", "timetable", _python("worker", "beat"), _is_steady, after=("migrate",), stop_seconds=3)
+            Process("beat", "timetable", _python("worker", "beat"), _steadily(), after=("migrate",), stop_seconds=3)
         )
     return tuple(processes)
 
@@ -106,7 +104,7 @@ def _postgres(server: EmbeddedPostgres) -> Process:
 
 
 def _migrate(after: tuple[str, ...]) -> Process:
-    return Process("migrate", "database schema", _python("db.migrate"), _is_steady, after=after, once=True)
+    return Process("migrate", "database schema", _python("db.migrate"), _steadily(), after=after, once=True)
 
 
 def _engine(settings: Settings) -> Process:
@@ -124,11 +122,10 @@ def _numbered(title: str, number: int, of: int) -> str:
     return f"{title} {number}" if of > 1 else title
 
 
-def _is_steady(pid: int) -> bool:
-    """Whether it has run long enough to have failed, if it were to."""
-    with suppress(psutil.Error):
-        return time.time() - psutil.Process(pid).create_time() > _STEADY_SECONDS
-    return False
+def _steadily() -> Callable[[int], bool]:
+    """Whether a process has run for long enough to have failed, if it were to."""
+    since: dict[int, float] = {}
+    return lambda pid: time.monotonic() - since.setdefault(pid, time.monotonic()) > _STEADY_SECONDS
 
 
 def announced(file: Path, pid: int) -> bool:

@@ -59,6 +59,8 @@ class StudioState(BaseModel):
     supervisor: Identity
     standby: Identity | None = None
     started_at: datetime
+    was_ready: bool = False
+    """Whether it could be used at any time since its start; then whatever ends is started again for ever."""
     processes: tuple[ProcessState, ...] = ()
     failure: Failure | None = None
 

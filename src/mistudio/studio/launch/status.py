@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from mistudio.studio.launch.identity import family_of, jobs_of, resident_and_proportional
+from mistudio.studio.db.embedded import EmbeddedPostgres
+from mistudio.studio.launch.identity import family_of, is_job, jobs_of, of_studio, resident_and_proportional
 from mistudio.studio.launch.lock import is_running
 from mistudio.studio.launch.state import Phase, ProcessState, read_state
 from mistudio.studio.settings import Settings
@@ -48,6 +49,10 @@ class Report:
     processes: tuple[Running, ...] = ()
     jobs: tuple[str, ...] = ()
     """Numbers of the jobs that run."""
+    left_over: int = 0
+    """Processes, apart from jobs, that run without a supervisor."""
+    failure: str | None = None
+    """Why the last start failed."""
 
     def as_json(self) -> dict[str, Any]:
         """The report in plain values, with the sums."""
@@ -69,9 +74,20 @@ def report(settings: Settings) -> Report:
     """Look at the studio."""
     lives, state = is_running(settings), read_state(settings)
     jobs = tuple(_job_ids(jobs_of(settings.home)))
+    if lives and state is None:
+        return Report(True, Phase.STARTING.value, settings.home, None, None, jobs=jobs)
     if not lives or state is None:
-        phase = state.phase.value if state is not None and state.phase is Phase.FAILED else "stopped"
-        return Report(lives, Phase.STARTING.value if lives else phase, settings.home, None, None, jobs=jobs)
+        failure = state.failure.message if state is not None and state.failure is not None else None
+        return Report(
+            False,
+            Phase.FAILED.value if failure else "stopped",
+            settings.home,
+            None,
+            None,
+            jobs=jobs,
+            left_over=_left_over(settings),
+            failure=failure,
+        )
     found = [
         _running(ProcessState(name=name, title=title, command=(), identity=identity, phase=Phase.READY))
         for name, title, identity in (
@@ -82,6 +98,11 @@ def report(settings: Settings) -> Report:
     ]
     found += map(_running, state.processes)
     return Report(True, state.phase.value, settings.home, state.url, state.port, tuple(found), jobs)
+
+
+def _left_over(settings: Settings) -> int:
+    server = settings.database_url is None and EmbeddedPostgres(settings.postgres_dir).is_running()
+    return server + sum(not is_job(process) for process in of_studio(settings.home))
 
 
 def _running(state: ProcessState) -> Running:

@@ -67,7 +67,7 @@ class Supervisor:
         self._slots = [Slot(process, settings.logs_dir, environment, listener) for process in processes]
         self._standby: subprocess.Popen[bytes] | None = None
         self._standby_started = self._rotated = self._asked = 0.0
-        self._asked_to_stop = self._was_ready = False
+        self._asked_to_stop = False
         self._tell = tell or _to_log
         self.state = StudioState(
             url=settings.url,
@@ -97,12 +97,11 @@ class Supervisor:
             while not self._asked_to_stop and self.state.failure is None:
                 self._step()
                 wait(0.05 if self.state.phase is Phase.STARTING else 0.25)
-        self._stop()
+            self._stop()  # Here a second signal does not end it in the middle.
         return self.state.failure is None
 
     def _adopt(self, earlier: StudioState) -> None:
-        self._was_ready = earlier.phase is Phase.READY
-        self.state.started_at = earlier.started_at
+        self.state.was_ready, self.state.started_at = earlier.was_ready, earlier.started_at
         found = {each.name: each for each in earlier.processes}
         adopted = [slot for slot in self._slots if slot.process.name in found and slot.adopt(found[slot.process.name])]
         self._tell(f"The supervisor was killed; {len(adopted)} of {len(self._slots)} processes go on.")
@@ -132,9 +131,9 @@ class Supervisor:
         elif before is not Phase.READY and time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
             if _answers(self._settings):
-                self.state.phase, self._was_ready = Phase.READY, True
+                self.state.phase, self.state.was_ready = Phase.READY, True
                 self._tell(f"The studio is ready at {self._settings.url}")
-        if not self._was_ready:
+        if not self.state.was_ready:
             self.state.failure = next(filter(None, map(self._failure, self._slots)), None)
         return self.state.phase is not before or self.state.failure is not None
 
@@ -184,6 +183,7 @@ class Supervisor:
             self._standby.wait()
         self.state.phase = Phase.STOPPING
         self._write()
+        self._tell("The studio stops; jobs that run save what they have.")
         seconds = SAVE_SECONDS
         with suppress(OSError, ValueError):
             seconds = float(stop_request(self._settings).read_text(encoding="ascii"))
