@@ -10,6 +10,8 @@ const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self
 /** Builds the pages into a folder of their own, and serves them as the studio does. */
 export default async function serve(project: TestProject) {
   const outDir = mkdtempSync(join(tmpdir(), "mistudio-ui-"));
+  // Vitest says "test", and React would be built for developers.
+  process.env.NODE_ENV = "production";
   await build({ build: { outDir, emptyOutDir: true }, logLevel: "warn" });
   const server = await preview({
     build: { outDir },
