@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from mistudio.config import Config
 
+FILE_KINDS = (".txt", ".md", ".json", ".jsonl", ".csv", ".parquet")
+"""Endings of the files that hold text."""
+
 
 class CorpusConfig(Config):
     """Which texts make up a corpus, and which of them are set aside."""

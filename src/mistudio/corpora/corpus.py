@@ -26,8 +26,8 @@ from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
 from mistudio.corpora.config import CorpusConfig
+from mistudio.corpora.description import Scalar
 from mistudio.corpora.held_out import fingerprint, held_out
-from mistudio.corpora.rows import Scalar
 from mistudio.corpora.sources import read_sources
 from mistudio.errors import EmptyCorpus
 from mistudio.progress import Progress, Silent

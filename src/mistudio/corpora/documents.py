@@ -10,6 +10,7 @@ import json
 import re
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,9 +24,15 @@ from jaxtyping import Int64
 
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import open_artifact
-from mistudio.config import Config
 from mistudio.corpora.corpus import DOCUMENTS
-from mistudio.corpora.rows import Scalar
+from mistudio.corpora.description import (
+    CharacterBin,
+    CharacterLengths,
+    DocumentSample,
+    DocumentStatistics,
+    MetadataField,
+    Scalar,
+)
 from mistudio.errors import ArtifactBroken, NotFound
 
 _BATCH_ROWS = 256
@@ -33,66 +40,6 @@ _KEPT_HITS = 2000
 _METADATA_DOCUMENTS = 10_000
 _EXAMPLES = 5
 _EXAMPLE_CHARACTERS = 80
-
-
-class DocumentSample(Config):
-    """A document to look at."""
-
-    doc: int
-    """Its number in the corpus, from 0."""
-    name: str
-    text: str
-    """A part of its text."""
-    offset: int
-    """Where that part begins, in characters."""
-    characters: int
-    """Of the whole text."""
-    held_out: bool
-    """Set aside for evaluation."""
-    metadata: dict[str, Scalar]
-
-
-class CharacterBin(Config):
-    """A bar of the histogram of document lengths."""
-
-    low: int
-    """Characters, included."""
-    high: int
-    """Characters, not included."""
-    documents: int
-
-
-class CharacterLengths(Config):
-    """How long documents are, in characters."""
-
-    min: int
-    median: float
-    mean: float
-    max: int
-    histogram: tuple[CharacterBin, ...]
-    """Bars whose bounds are powers of two."""
-
-
-class MetadataField(Config):
-    """A key of the documents' metadata."""
-
-    name: str
-    documents: int
-    """Documents that have it."""
-    examples: tuple[Scalar, ...]
-    """Some of its values; long ones are cut."""
-
-
-class DocumentStatistics(Config):
-    """What is in a corpus, before any tokenization."""
-
-    documents: int
-    documents_held_out: int
-    characters: int
-    utf8_bytes: int
-    lengths: CharacterLengths
-    metadata: tuple[MetadataField, ...]
-    """Of the first 10,000 documents."""
 
 
 class Documents:
@@ -177,7 +124,7 @@ class Selection:
         self, documents: Documents, *, text: str | None, held_out: bool | None, characters: int = 1000
     ) -> None:
         self._documents, self._text, self._held_out, self._characters = documents, text, held_out, characters
-        self._found: list[int] = []
+        self._found = array("q")
         self._samples: list[DocumentSample] = []
         self._groups = 0
         self._lock = threading.Lock()
@@ -209,7 +156,7 @@ class Selection:
                 self._groups += 1
                 if time.monotonic() > until:
                     break
-            wanted = self._found[offset : offset + limit]
+            wanted = self._found[offset : offset + limit].tolist()
             kept = self._samples[offset : offset + limit]
         rest = wanted[len(kept) :]
         return kept + ([self._around(each) for each in self._documents.read(rest, characters=2**31)] if rest else [])
@@ -219,7 +166,7 @@ class Selection:
         for first, batch in self._documents.group(group, columns):
             mask = self._mask(batch)
             rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
-            self._found += (first + rows).tolist()
+            self._found.extend((first + rows).tolist())
             if self._text and len(rows) and len(self._samples) < _KEPT_HITS:
                 hits = _samples(batch.take(pa.array(rows)), 0, None)
                 self._samples += [self._around(each) for each in hits[: _KEPT_HITS - len(self._samples)]]

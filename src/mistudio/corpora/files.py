@@ -19,10 +19,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mistudio.corpora.rows import Scalar, SourceText, missing_column, scalars, text_of_row
+from mistudio.corpora.config import FILE_KINDS
+from mistudio.corpora.description import Scalar
+from mistudio.corpora.rows import SourceText, missing_column, scalars, text_of_row
 from mistudio.errors import BadInput, EmptyCorpus
 
 _WHOLE = frozenset({".txt", ".md"})
+_KNOWN = f"Known kinds are {', '.join(FILE_KINDS)}."
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CSV_FIELD = 2**31 - 1
 _ROWS_AT_ONCE = 256
@@ -39,12 +42,12 @@ def read_path(path: Path, column: str) -> Iterator[SourceText]:
     if path.is_dir():
         files = list(files_in(path))
         if not files:
-            raise EmptyCorpus(f"{path} holds no file of a known kind.", remedy=f"Known kinds are {kinds()}.")
+            raise EmptyCorpus(f"{path} holds no file of a known kind.", remedy=_KNOWN)
         for file in files:
             yield from _read_file(file, file.relative_to(path).as_posix(), column)
         return
-    if path.suffix.lower() not in READERS:
-        raise BadInput(f"{path} is of no known kind.", remedy=f"Known kinds are {kinds()}.")
+    if path.suffix.lower() not in FILE_KINDS:
+        raise BadInput(f"{path} is of no known kind.", remedy=_KNOWN)
     if path.stat().st_size == 0:
         raise EmptyCorpus(f"{path} is empty.", remedy="Give a file with text in it.")
     yield from _read_file(path, path.name, column)
@@ -55,7 +58,7 @@ def files_in(folder: Path) -> Iterator[Path]:
     visible = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in READERS
+        if path.suffix.lower() in FILE_KINDS
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
@@ -70,7 +73,7 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[SourceText]:
     if path.stat().st_size == 0:
         yield SourceText(name, "", {})
         return
-    yield from READERS[path.suffix.lower()](path, name, column)
+    yield from _READERS[path.suffix.lower()](path, name, column)
 
 
 def _read_whole(path: Path, name: str, column: str) -> Iterator[SourceText]:
@@ -182,7 +185,7 @@ def not_utf8(origin: str, error: UnicodeDecodeError) -> BadInput:
     )
 
 
-READERS: dict[str, Callable[[Path, str, str], Iterator[SourceText]]] = {
+_READERS: dict[str, Callable[[Path, str, str], Iterator[SourceText]]] = {
     ".txt": _read_whole,
     ".md": _read_whole,
     ".json": _read_json,
@@ -190,8 +193,3 @@ READERS: dict[str, Callable[[Path, str, str], Iterator[SourceText]]] = {
     ".csv": _read_csv,
     ".parquet": _read_parquet,
 }
-
-
-def kinds() -> str:
-    """The endings of the known kinds, for messages."""
-    return ", ".join(READERS)

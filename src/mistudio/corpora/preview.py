@@ -17,61 +17,22 @@ from datetime import date, datetime, time
 from itertools import islice
 from numbers import Number
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mistudio.config import Config
-from mistudio.corpora.config import CorpusConfig
-from mistudio.corpora.files import READERS, files_in, kinds, not_utf8, parsed, utf8
+from mistudio.corpora.config import FILE_KINDS, CorpusConfig
+from mistudio.corpora.description import ColumnType, CorpusPreview, PreviewColumn
+from mistudio.corpora.files import files_in, not_utf8, parsed, utf8
 from mistudio.corpora.hub_datasets import is_saved_dataset, look_into_dataset
 from mistudio.errors import BadInput, EmptyCorpus
-
-ColumnType: TypeAlias = Literal["text", "number", "truth value", "date", "nested", "empty"]
 
 _SHOWN_CHARACTERS = 500
 _READ_BYTES = 65_536
 _LARGEST_JSON = 200 * 2**20
 _LONGEST_LINE = 50 * 2**20
 _USUAL_NAMES = ("text", "content", "document", "body", "article")
-
-
-class PreviewColumn(Config):
-    """A column of the source, or a key of its objects."""
-
-    name: str
-    type: ColumnType
-    """What its first rows hold; `nested` columns are left out when the text is brought in."""
-
-
-class CorpusPreview(Config):
-    """The first rows of a source."""
-
-    source: str
-    origin: Literal["file", "folder", "saved", "hub"]
-    """`saved` is a folder that the `datasets` library wrote."""
-    formats: tuple[str, ...]
-    """Of the files: txt, md, json, jsonl, csv, parquet; none of data sets."""
-    files: int | None
-    """Files of a known kind; null of data sets."""
-    bytes: int | None
-    """Their size, or of a data set of the Hub the size that its page states; null where nobody states it."""
-    documents: int | None
-    """Rows of the files or of the split; null where that takes reading all."""
-    split: str | None
-    """The split that was looked into; files have none."""
-    splits: tuple[str, ...]
-    """Splits to choose from."""
-    config_name: str | None
-    """The configuration that was looked into."""
-    config_names: tuple[str, ...]
-    """Configurations to choose from."""
-    columns: tuple[PreviewColumn, ...]
-    text_column: str | None
-    """The column that most likely holds the text; null where no column holds any."""
-    rows: tuple[dict[str, Any], ...]
-    """The first rows; long texts are cut."""
 
 
 def preview(
@@ -114,8 +75,8 @@ def preview(
             **_table(look.rows),
         )
     files = list(files_in(path)) if path.is_dir() else [path]
-    if not files or files[0].suffix.lower() not in READERS:
-        raise BadInput(f"{path} holds no file of a known kind.", remedy=f"Known kinds are {kinds()}.")
+    if not files or files[0].suffix.lower() not in FILE_KINDS:
+        raise BadInput(f"{path} holds no file of a known kind.", remedy=f"Known kinds are {', '.join(FILE_KINDS)}.")
     first = list(islice((row for file in files for row in _rows(file)), rows))
     if not first:
         raise EmptyCorpus(f"{path} is empty.", remedy="Give a file with text in it.")

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from mistudio.corpora.config import CorpusConfig
-from mistudio.corpora.files import READERS, read_path
+from mistudio.corpora.config import FILE_KINDS, CorpusConfig
+from mistudio.corpora.files import read_path
 from mistudio.corpora.hub_datasets import is_saved_dataset, read_dataset
 from mistudio.corpora.rows import SourceText
 from mistudio.errors import BadInput, NotFound
@@ -36,7 +36,7 @@ def _reader(source: str, config: CorpusConfig, token: str | None) -> partial[Ite
         return partial(read_dataset, str(path), config)
     if path.exists():
         return partial(read_path, path, config.column)
-    looks_local = path.suffix.lower() in READERS or source.startswith((".", "/", "~")) or source.endswith("/")
+    looks_local = path.suffix.lower() in FILE_KINDS or source.startswith((".", "/", "~")) or source.endswith("/")
     if looks_local or not _DATASET_ID.fullmatch(source):
         raise NotFound(
             f"There is no file or folder {source}.",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow.parquet as pq
 from jaxtyping import Int64
 
-from mistudio.config import Config
+from mistudio.corpora.description import CorpusStatistics, FrequentToken, LengthBin, Lengths, SampleContext
 from mistudio.corpora.tokens import SPANS, Tokens
 from mistudio.errors import BadInput
 from mistudio.progress import Progress, Silent
@@ -24,74 +24,6 @@ Decode: TypeAlias = Callable[[Sequence[int]], list[str]]
 
 _CHUNK_TOKENS = 4_000_000
 _FREQUENT = 50
-
-
-class LengthBin(Config):
-    """A bar of the histogram of document lengths."""
-
-    low: int
-    """Tokens, included."""
-    high: int
-    """Tokens, not included."""
-    documents: int
-
-
-class Lengths(Config):
-    """How long documents are, in tokens of text; of a document cut to pieces, each piece."""
-
-    min: int
-    median: float
-    mean: float
-    max: int
-    histogram: tuple[LengthBin, ...]
-    """Bars whose bounds are powers of two."""
-
-
-class FrequentToken(Config):
-    """A token that is often used."""
-
-    id: int
-    text: str
-    count: int
-
-
-class CorpusStatistics(Config):
-    """What `stats` found."""
-
-    documents: int
-    documents_held_out: int
-    contexts: int
-    contexts_held_out: int
-    context_length: int
-    tokens: int
-    """Of all contexts, BOS and separators included."""
-    text_tokens: int
-    """Without special tokens."""
-    lengths: Lengths
-    vocabulary: int
-    """Ids of the tokenizer."""
-    vocabulary_used: int
-    """Ids other than special ones that occur."""
-    vocabulary_used_share: float
-    """`vocabulary_used` by the number of ids that are not special."""
-    most_frequent: tuple[FrequentToken, ...]
-    """Most frequent first; special tokens aside."""
-
-
-class SampleContext(Config):
-    """A context to look at."""
-
-    context: int
-    held_out: bool
-    documents: tuple[str, ...]
-    """Names of the documents in it, in order."""
-    metadata: tuple[dict[str, Any], ...]
-    """Of those documents."""
-    ids: tuple[int, ...]
-    pieces: tuple[str, ...]
-    """Text of each token, as many as `ids`."""
-    special: tuple[bool, ...]
-    """Whether each token is no text: BOS, separator and the like."""
 
 
 def stats(tokens: Tokens, *, decode: Decode | None = None, progress: Progress | None = None) -> CorpusStatistics:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
+from fastapi import Path as PathParameter
 from pydantic import Field
 
 from mistudio.config import Config
-from mistudio.corpora.documents import DocumentSample, DocumentStatistics
-from mistudio.corpora.preview import CorpusPreview
-from mistudio.errors import NotFound
-from mistudio.studio.db import artifacts
+from mistudio.corpora.description import CorpusPreview, DocumentSample, DocumentStatistics
+from mistudio.errors import DownloadFailed, NotAllowedNow, NotFound
+from mistudio.studio.db import artifacts, options
 from mistudio.studio.db.artifacts import Dataset
 from mistudio.studio.db.session import Session
+from mistudio.studio.http import uploads
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
+from mistudio.studio.http.documents import DocumentsPage
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.paths import source_of
 from mistudio.studio.http.schemas import ApiModel, Data, Page
+from mistudio.studio.http.uploads import Uploaded
+from mistudio.studio.queue import short_work
 from mistudio.studio.queue.deletion import request_deletion
+from mistudio.studio.queue.derived import derived
 from mistudio.studio.queue.enqueue import create
 from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.requests import DatasetAdd
+from mistudio.studio.queue.short_work import aside
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -43,7 +50,7 @@ class DatasetOut(ApiModel):
     """Set aside for evaluation."""
     characters: int
     sources: list[str]
-    """Files, folders or ids of the Hub that it was made from."""
+    """Files, folders or ids of the Hub that it was made from; of an upload its name."""
     tokenizations: int
     """How many times it was tokenized."""
     manifest: dict[str, Any]
@@ -67,29 +74,27 @@ class DatasetPreviewIn(Config):
     """How many rows to show."""
 
 
-class Uploaded(ApiModel):
-    """A file that was uploaded."""
+_PREVIEW_SECONDS = 9.0
+_COUNT_SECONDS = 300.0
 
-    source: str
-    """Name it as a source when a data set is previewed or added; it is kept until it was added, or for a week."""
-    name: str
-    bytes: int
-
-
-class Scan(ApiModel):
-    """How far a search has come: it goes on where it stopped when the page is asked for again."""
-
-    documents_searched: int
-    documents: int
-    complete: bool
-
-
-class DocumentsPage(Page[DocumentSample]):
-    """Documents of a data set; while `scan.complete` is false, the total is what was found so far."""
-
-    scan: Scan
-
-
+_UPLOAD_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "A .txt, .md, .json, .jsonl, .csv or .parquet file.",
+                    }
+                },
+            }
+        }
+    },
+}
 _ADD_EXAMPLES = {
     "file": {
         "summary": "A file that was uploaded",
@@ -141,18 +146,35 @@ async def add_dataset(
     return Data(data=accepted(job))
 
 
-@router.post("/preview", responses=errors(403, 404, 413, 502))
+@router.post("/preview", responses=errors(403, 404, 502))
 async def preview_dataset(
     wanted: Annotated[DatasetPreviewIn, Body(openapi_examples=_PREVIEW_EXAMPLES)], studio: Studio
 ) -> Data[CorpusPreview]:
     """Look into a file, folder or data set of the Hub without adding it; answers within ten seconds."""
-    raise NotImplementedError
+    source = await asyncio.to_thread(source_of, studio.settings, wanted.source)
+    async with studio.database.session() as session:
+        token = await options.get_secret(session, studio.settings, "hf_token")
+    late = DownloadFailed(
+        f"{wanted.source} could not be looked into within {_PREVIEW_SECONDS:.0f} seconds.",
+        remedy="Try again, or add it: the job takes as long as it needs.",
+    )
+    arguments = wanted.model_dump() | {"source": source, "token": token}
+    answer = await aside(short_work.dataset_preview, arguments, seconds=_PREVIEW_SECONDS, late=late)
+    return Data(data=CorpusPreview.model_validate_json(answer).model_copy(update={"source": wanted.source}))
 
 
-@router.post("/upload", status_code=201, responses=errors(413, 507))
+@router.post("/upload", status_code=201, responses=errors(413, 507), openapi_extra={"requestBody": _UPLOAD_BODY})
 async def upload_file(request: Request, studio: Studio) -> Data[Uploaded]:
     """Upload one file as multipart/form-data, in a part called `file`; it is written to disk as it arrives."""
-    raise NotImplementedError
+    stated = request.headers.get("content-length", "")
+    return Data(
+        data=await uploads.receive(
+            studio.settings,
+            request.headers.get("content-type", ""),
+            int(stated) if stated.isdecimal() else None,
+            request.stream(),
+        )
+    )
 
 
 @router.get("/{dataset_id}", responses=errors(404))
@@ -176,36 +198,58 @@ async def delete_dataset(
 @router.get("/{dataset_id}/samples", responses=errors(404))
 async def list_documents(
     dataset_id: str,
-    transaction: Transaction,
+    studio: Studio,
     paging: Paged,
     split: Annotated[
         Literal["train", "held_out"] | None, Query(description="Only documents of this side of the split.")
     ] = None,
-    characters: Annotated[int, Query(ge=0, le=100_000, description="How much of each text is shown.")] = 1000,
+    characters: Annotated[
+        int, Query(ge=1, le=100_000, description="How much of each text is shown; less on pages of many documents.")
+    ] = 1000,
 ) -> DocumentsPage:
     """Documents in their order; with `search`, those in whose text or name it occurs, shown from just before it.
 
     A search of a large data set takes a second at a time: while `scan.complete` is false, ask again for the same page.
     """
-    raise NotImplementedError
+    async with studio.database.session() as session:
+        row = await _find(session, dataset_id)
+    # Imported when first used: what reads Parquet takes 50 MiB.
+    from mistudio.studio.http.document_pages import page_of
+
+    held_out = None if split is None else split == "held_out"
+    return await asyncio.to_thread(page_of, Path(row.path), paging, held_out, characters)
 
 
 @router.get("/{dataset_id}/samples/{doc}", responses=errors(404))
 async def get_document(
     dataset_id: str,
-    doc: int,
-    transaction: Transaction,
-    offset: Annotated[int, Query(ge=0, description="First character that is shown.")] = 0,
+    doc: Annotated[int, PathParameter(ge=0, le=2**53, description="Number of the document.")],
+    studio: Studio,
+    offset: Annotated[int, Query(ge=0, le=2**40, description="First character that is shown.")] = 0,
     characters: Annotated[int, Query(ge=1, le=1_000_000, description="How many are shown.")] = 100_000,
 ) -> Data[DocumentSample]:
     """One document, by its number."""
-    raise NotImplementedError
+    async with studio.database.session() as session:
+        row = await _find(session, dataset_id)
+
+    from mistudio.studio.http.document_pages import document_of
+
+    return Data(data=await asyncio.to_thread(document_of, Path(row.path), doc, offset, characters))
 
 
-@router.get("/{dataset_id}/statistics", responses=errors(404))
-async def get_dataset_statistics(dataset_id: str, studio: Studio, transaction: Transaction) -> Data[DocumentStatistics]:
-    """Lengths, words and metadata of the documents; counted once and kept."""
-    raise NotImplementedError
+@router.get("/{dataset_id}/statistics", responses=errors(404, 503))
+async def get_dataset_statistics(dataset_id: str, studio: Studio) -> Data[DocumentStatistics]:
+    """Lengths and metadata of the documents; counted once and kept."""
+    async with studio.database.session() as session:
+        row = await _find(session, dataset_id)
+
+    async def count() -> DocumentStatistics:
+        late = NotAllowedNow(f"{row.name} could not be counted in time.", remedy="Try again when less runs.")
+        arguments = {"path": row.path}
+        answer = await aside(short_work.document_statistics, arguments, seconds=_COUNT_SECONDS, late=late)
+        return DocumentStatistics.model_validate_json(answer)
+
+    return Data(data=await derived(studio.settings, row.id, DocumentStatistics, count))
 
 
 async def _out(session: Session, rows: list[Dataset]) -> list[DatasetOut]:
@@ -218,7 +262,7 @@ async def _out(session: Session, rows: list[Dataset]) -> list[DatasetOut]:
             documents=row.documents,
             held_out_documents=row.held_out_documents,
             characters=row.characters,
-            sources=list(row.manifest["config"].get("sources", ())),
+            sources=[_source_named(source) for source in row.manifest["config"].get("sources", ())],
             tokenizations=counts.get(row.id, 0),
             manifest=row.manifest,
             job_id=row.job_id,
@@ -226,6 +270,11 @@ async def _out(session: Session, rows: list[Dataset]) -> list[DatasetOut]:
         )
         for row in rows
     ]
+
+
+def _source_named(source: str) -> str:
+    """A source as it was given; of an uploaded file, its name."""
+    return Path(source).name if Path(source).parts[-4:-2] == ("studio", "uploads") else source
 
 
 async def _find(session: Session, dataset_id: str) -> Dataset:

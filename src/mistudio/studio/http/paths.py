@@ -10,14 +10,14 @@ import os
 import re
 from pathlib import Path
 
-from mistudio.corpora.files import READERS
+from mistudio.corpora.config import FILE_KINDS
 from mistudio.errors import BadInput, Forbidden, NotFound
 from mistudio.studio.settings import Settings
 
 UPLOAD = "upload:"
 """What begins the name of an uploaded file: `upload:ID/NAME`."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
-_FILE_ENDINGS = (*READERS, ".gguf", ".safetensors", ".bin", ".pt", ".pth")
+_FILE_ENDINGS = (*FILE_KINDS, ".gguf", ".safetensors", ".bin", ".pt", ".pth")
 _LONGEST = 4096
 
 

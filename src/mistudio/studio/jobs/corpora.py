@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from mistudio.corpora.corpus import add_corpus
+from mistudio.studio.db import options
 from mistudio.studio.queue.context import JobContext, Made
 from mistudio.studio.queue.requests import DatasetAdd, DatasetTokenize
+from mistudio.studio.settings import Settings
 
 
 def add(request: DatasetAdd, context: JobContext) -> Made:
-    """Make a data set."""
+    """Make a data set; files that were uploaded for it are removed."""
     assert request.name is not None
-    return context.make(
-        "dataset", request.name, lambda path: add_corpus(request.config, path, progress=context.progress)
+    config = request.config
+    token = context.portal.run(lambda session: options.get_secret(session, context.settings, "hf_token"))
+    made = context.make(
+        "dataset", request.name, lambda path: add_corpus(config, path, progress=context.progress, token=token)
     )
+    for source in config.sources:
+        _remove_upload(context.settings, Path(source))
+    return made
+
+
+def _remove_upload(settings: Settings, source: Path) -> None:
+    uploads = settings.uploads_dir.resolve()
+    if source.is_relative_to(uploads) and source != uploads:
+        shutil.rmtree(uploads / source.relative_to(uploads).parts[0], ignore_errors=True)
 
 
 def tokenize(request: DatasetTokenize, context: JobContext) -> Made:

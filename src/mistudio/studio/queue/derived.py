@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -52,3 +53,4 @@ def keep(settings: Settings, artifact_id: str, content: Config) -> None:
 def forget(settings: Settings, artifact_id: str) -> None:
     """Forget what was kept."""
     (settings.derived_dir / f"{artifact_id}.json").unlink(missing_ok=True)
+    shutil.rmtree(settings.derived_dir / f"{artifact_id}.tokens", ignore_errors=True)

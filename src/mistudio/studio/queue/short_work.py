@@ -8,21 +8,23 @@ among the arguments stands in no list of processes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from mistudio import errors
 from mistudio.config import Config
-from mistudio.errors import MistudioError
+from mistudio.errors import ArtifactExists, MistudioError
 
 _AT_ONCE = 2
-_slots = asyncio.Semaphore(_AT_ONCE)
+_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def dataset_preview(**arguments: Any) -> Config:
@@ -39,12 +41,24 @@ def document_statistics(path: str) -> Config:
     return statistics(path)
 
 
-def token_statistics(path: str) -> Config:
-    """See `corpora.statistics.stats`."""
+def token_text(source: str, out: str) -> Config:
+    """Write the text of every token of a model's tokenizer; see `language_models.tokenizer_files`."""
+    from mistudio.artifacts.atomic import new_directory
+    from mistudio.language_models.tokenizer_files import token_table
+
+    table = token_table(source)
+    with suppress(ArtifactExists), new_directory(out) as partial:
+        table.write(partial)
+    return Config()
+
+
+def token_statistics(path: str, text: str) -> Config:
+    """See `corpora.statistics.stats`; `text` is what `token_text` wrote."""
     from mistudio.corpora.statistics import stats
     from mistudio.corpora.tokens import Tokens
+    from mistudio.language_models.tokenizer_files import TokenTable
 
-    return stats(Tokens.open(path))
+    return stats(Tokens.open(path), decode=TokenTable.open(Path(text)).pieces)
 
 
 def model_config(source: str, revision: str | None, token: str | None) -> Config:
@@ -55,7 +69,7 @@ def model_config(source: str, revision: str | None, token: str | None) -> Config
 
 
 _WORK: dict[str, Callable[..., Config]] = {
-    each.__name__: each for each in (dataset_preview, document_statistics, token_statistics, model_config)
+    each.__name__: each for each in (dataset_preview, document_statistics, token_text, token_statistics, model_config)
 }
 
 
@@ -76,7 +90,8 @@ async def aside(
     """
     process = None
     try:
-        async with asyncio.timeout(seconds), _slots:
+        slots = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
+        async with asyncio.timeout(seconds), slots:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -92,8 +107,9 @@ async def aside(
         raise late from None
     finally:
         if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     return _answer(work.__name__, output, said, process.returncode)
 
 
