@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from mistudio.errors import BadInput, ConfigConflict, StudioFailed
+from mistudio.studio.launch import services
 from mistudio.studio.launch.identity import MARK, Identity
 from mistudio.studio.launch.listener import listen
 from mistudio.studio.launch.lock import take_lock
@@ -200,3 +201,28 @@ def test_the_supervisor_stops_when_its_terminal_asks(small_studio: SmallStudio) 
     small_studio.up()
     psutil.Process(small_studio["supervisor"].pid).send_signal(signal.SIGINT)
     until(lambda: not small_studio.processes())
+
+
+def test_a_server_of_the_users_that_does_not_answer_is_named_without_its_password(
+    small_studio: SmallStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_ANSWER_SECONDS", 0.3)
+    url = f"postgresql://me:secret@127.0.0.1:{free_port()}/studio"
+    small_studio.settings = small_studio.settings.model_copy(update={"database_url": url})
+    with pytest.raises(StudioFailed, match=r"PostgreSQL at 127.0.0.1:\d+ does not answer") as failure:
+        small_studio.up()
+    assert "DATABASE_URL" in failure.value.remedy
+    assert not any("secret" in line for line in [failure.value.message, *small_studio.told])
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://u:p@db.example/x", "db.example:5432"),
+        ("postgresql+asyncpg://u@/x?host=/run/postgresql", "/run/postgresql/.s.PGSQL.5432"),
+        ("postgresql://u@h:5433/x", "h:5433"),
+    ],
+)
+def test_a_database_is_named_by_its_place(tmp_path: Path, url: str, place: str) -> None:
+    (service,) = services.services_of(Settings(home=tmp_path, database_url=url))
+    assert str(service) == f"PostgreSQL at {place}"

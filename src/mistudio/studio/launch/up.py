@@ -20,6 +20,7 @@ from mistudio.studio.launch.listener import listen
 from mistudio.studio.launch.lock import is_running, take_lock
 from mistudio.studio.launch.logs import last_lines, open_log
 from mistudio.studio.launch.processes import database_url, declared
+from mistudio.studio.launch.services import wait_for_services
 from mistudio.studio.launch.state import Phase, StudioState, read_state, state_path, stop_request
 from mistudio.studio.launch.stopping import end_strays
 from mistudio.studio.launch.supervisor import Supervisor
@@ -69,12 +70,13 @@ def start(
         The studio's state, and whether it ran already.
 
     Raises:
-        StudioFailed: a process did not start; then none is left.
+        StudioFailed: a process did not start, or a server of the user's does not answer; then no process is left.
         ConfigConflict: the studio of this home runs on another port.
         BadInput: it cannot listen there, or the home cannot be written.
     """
     with _held(settings) as held:
         if held is not None:
+            wait_for_services(settings, tell)
             lock, listener = held
             _start_supervisor(settings, [*command(listener.fileno()), "--lock", str(lock)], (listener.fileno(), lock))
     return _wait_until_ready(settings, tell), held is None
@@ -84,12 +86,13 @@ def run(settings: Settings, tell: Tell) -> None:
     """Run the studio in this process until it is told to stop: for whoever restarts and logs processes himself.
 
     Raises:
-        StudioFailed: a process did not start, or the studio runs already.
+        StudioFailed: a process did not start, a server of the user's does not answer, or the studio runs already.
         BadInput: it cannot listen there, or the home cannot be written.
     """
     with _held(settings) as held:
         if held is None:
             raise StudioFailed("The studio of this home runs already.", remedy="Stop it first with `mistudio down`.")
+        wait_for_services(settings, tell)
         number = held[1].fileno()
         processes = declared(settings, number)
         supervisor = Supervisor(settings, processes, environment_of(settings), number, again=None, tell=tell)
