@@ -314,18 +314,25 @@ def upgrade() -> None:
         "features",
         sa.Column("feature_set_id", sa.String(length=64), nullable=False),
         sa.Column("latent", sa.Integer(), nullable=False),
+        sa.Column("documents", sa.Integer(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("density", sa.REAL(), nullable=False),
         sa.Column("max", sa.REAL(), nullable=False),
         sa.Column("mean", sa.REAL(), nullable=False),
-        sa.Column("documents", sa.Integer(), nullable=False),
-        sa.Column("top_tokens", sa.String(), nullable=False),
+        sa.Column("score", sa.REAL(), nullable=True),
+        sa.Column("starred", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("labelled", sa.Boolean(), sa.Computed("label IS NOT NULL", persisted=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("top_tokens", sa.String(), server_default="", nullable=False),
         sa.Column("label", sa.String(), nullable=True),
         sa.Column("notes", sa.String(), nullable=True),
-        sa.Column("starred", sa.Boolean(), server_default="false", nullable=False),
-        sa.Column("score", sa.REAL(), nullable=True),
         sa.Column("meta", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "label_words",
+            postgresql.TSVECTOR(),
+            sa.Computed("to_tsvector('simple', label)", persisted=True),
+            nullable=True,
+        ),
         sa.Column(
             "words",
             postgresql.TSVECTOR(),
@@ -336,13 +343,28 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("embedding", pgvector.sqlalchemy.halfvec.HALFVEC(dim=384), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["feature_set_id"], ["feature_sets.id"], name=op.f("fk_features_feature_set_id"), ondelete="CASCADE"
+        sa.PrimaryKeyConstraint(
+            "feature_set_id",
+            "latent",
+            name=op.f("pk_features"),
+            postgresql_include=["count", "max", "starred", "labelled", "score"],
         ),
-        sa.PrimaryKeyConstraint("feature_set_id", "latent", name=op.f("pk_features")),
+        postgresql_partition_by="LIST (feature_set_id)",
     )
-    op.create_index("ix_features_count", "features", ["feature_set_id", "count", "latent"], unique=False)
-    op.create_index("ix_features_density", "features", ["feature_set_id", "density", "latent"], unique=False)
+    op.create_index(
+        "ix_features_count",
+        "features",
+        ["feature_set_id", "count", "latent"],
+        unique=False,
+        postgresql_include=["max", "starred", "labelled"],
+    )
+    op.create_index(
+        "ix_features_documents",
+        "features",
+        ["feature_set_id", "documents", "latent"],
+        unique=False,
+        postgresql_include=["count", "max", "starred", "labelled"],
+    )
     op.create_index(
         "ix_features_embedding",
         "features",
@@ -352,18 +374,55 @@ def upgrade() -> None:
         postgresql_ops={"embedding": "halfvec_cosine_ops"},
     )
     op.create_index(
-        "ix_features_labelled",
+        "ix_features_label",
         "features",
-        ["feature_set_id", "latent"],
+        ["feature_set_id", "label", "latent"],
         unique=False,
+        postgresql_include=["count", "max", "starred", "labelled"],
         postgresql_where="label IS NOT NULL",
     )
-    op.create_index("ix_features_max", "features", ["feature_set_id", "max", "latent"], unique=False)
-    op.create_index("ix_features_mean", "features", ["feature_set_id", "mean", "latent"], unique=False)
+    op.create_index("ix_features_label_words", "features", ["label_words"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "ix_features_max",
+        "features",
+        ["feature_set_id", "max", "latent"],
+        unique=False,
+        postgresql_include=["count", "starred", "labelled"],
+    )
+    op.create_index(
+        "ix_features_mean",
+        "features",
+        ["feature_set_id", "mean", "latent"],
+        unique=False,
+        postgresql_include=["count", "max", "starred", "labelled"],
+    )
+    op.create_index(
+        "ix_features_score",
+        "features",
+        ["feature_set_id", "score", "latent"],
+        unique=False,
+        postgresql_include=["count", "max", "starred", "labelled"],
+        postgresql_where="score IS NOT NULL",
+    )
     op.create_index(
         "ix_features_starred", "features", ["feature_set_id", "latent"], unique=False, postgresql_where="starred"
     )
     op.create_index("ix_features_words", "features", ["words"], unique=False, postgresql_using="gin")
+    # A set's features are a table of their own (see db/features_load.py), which goes when the set's row goes.
+    op.execute(
+        """
+        CREATE FUNCTION drop_features() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            EXECUTE format(
+                'DROP TABLE IF EXISTS %I', 'features_' || left(encode(sha256(convert_to(OLD.id, 'UTF8')), 'hex'), 16)
+            );
+            RETURN OLD;
+        END $$
+        """
+    )
+    op.execute(
+        "CREATE TRIGGER drop_features BEFORE DELETE ON feature_sets FOR EACH ROW EXECUTE FUNCTION drop_features()"
+    )
     op.create_table(
         "training_metrics",
         sa.Column("training_id", sa.String(length=64), nullable=False),
@@ -389,19 +448,8 @@ def downgrade() -> None:
     """Go back."""
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("training_metrics")
-    op.drop_index("ix_features_words", table_name="features", postgresql_using="gin")
-    op.drop_index("ix_features_starred", table_name="features", postgresql_where="starred")
-    op.drop_index("ix_features_mean", table_name="features")
-    op.drop_index("ix_features_max", table_name="features")
-    op.drop_index("ix_features_labelled", table_name="features", postgresql_where="label IS NOT NULL")
-    op.drop_index(
-        "ix_features_embedding",
-        table_name="features",
-        postgresql_using="hnsw",
-        postgresql_ops={"embedding": "halfvec_cosine_ops"},
-    )
-    op.drop_index("ix_features_density", table_name="features")
-    op.drop_index("ix_features_count", table_name="features")
+    op.execute("DROP TRIGGER drop_features ON feature_sets")
+    op.execute("DROP FUNCTION drop_features()")
     op.drop_table("features")
     op.drop_index(op.f("ix_trainings_sae_id"), table_name="trainings")
     op.drop_index(op.f("ix_trainings_created_at"), table_name="trainings")
