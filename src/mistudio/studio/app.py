@@ -104,8 +104,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             await health.close()
             await database.close()
 
-    app: ASGIApp = Pages(build_api(lifespan), _NOT_PAGES)
-    app = Idempotency(app, database)
+    app = in_layers(build_api(lifespan), settings, database, limits, live)
+    return Edge(app, metrics.measure)
+
+
+def in_layers(api: ASGIApp, settings: Settings, database: Database, limits: RateLimits, live: LiveEvents) -> ASGIApp:
+    """What stands between the network and the API, innermost first."""
+    app: ASGIApp = Idempotency(Pages(api, _NOT_PAGES), database)
     app = GZipMiddleware(app, minimum_size=1000, compresslevel=4)
     app = RateLimiter(BodyLimit(app, settings), limits)
     # It passes start and end on to the application, and takes what is for the sockets.
@@ -115,7 +120,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         app = CORSMiddleware(
             app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=_SHOWN_HEADERS
         )
-    return Edge(app, metrics.measure)
+    return app
 
 
 class _Api(FastAPI):

@@ -113,7 +113,7 @@ async def page(
 async def counts(session: Session) -> dict[str, int]:
     """Jobs by state."""
     rows = await session.execute(select(Job.state, func.count()).group_by(Job.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def claim(

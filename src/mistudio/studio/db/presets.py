@@ -66,7 +66,7 @@ async def page(
     if favorites is not None:
         query = query.where(Preset.is_favorite.is_(favorites))
     total = await session.scalar(select(func.count()).select_from(query.subquery()))
-    column = getattr(Preset, sort)
+    column = func.lower(Preset.name) if sort == "name" else getattr(Preset, sort)
     ordered = query.order_by(Preset.is_favorite.desc(), column.desc() if descending else column, Preset.id)
     return list(await session.scalars(ordered.offset(offset).limit(limit))), total or 0
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Integer, String, Text, delete, func, update
+from sqlalchemy import Integer, String, Text, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -81,20 +82,35 @@ async def forget(session: Session, key: str) -> None:
 
 
 async def add_counts(session: Session, counts: Iterable[Count]) -> list[Count]:
-    """Add what one process counted.
+    """Add what one process counted; a count of 0 only asks.
 
     Returns:
         The same counters, over all processes.
     """
-    fields = ("client", "limit_name", "window_start", "count")
     # One order in all processes: two of them never wait for each other.
-    rows = [dict(zip(fields, each, strict=True)) for each in sorted(counts)]
-    written = insert(RateCounter).values(rows)
-    summed = written.on_conflict_do_update(
-        index_elements=["client", "limit_name", "window_start"],
-        set_={"count": RateCounter.count + written.excluded.count},
-    ).returning(RateCounter.client, RateCounter.limit_name, RateCounter.window_start, RateCounter.count)
-    return list((await session.execute(summed)).tuples())
+    rows = [dict(zip(_COUNTER, each, strict=True)) for each in sorted(counts)]
+    summed = list[Count]()
+    if counted := [row for row in rows if row["count"]]:
+        written = insert(RateCounter).values(counted)
+        written = written.on_conflict_do_update(
+            index_elements=_COUNTER[:3], set_={"count": RateCounter.count + written.excluded.count}
+        )
+        summed += await _counts(session, written.returning(*_counter_columns()))
+    if asked := [tuple(row.values())[:3] for row in rows if not row["count"]]:
+        key = tuple_(RateCounter.client, RateCounter.limit_name, RateCounter.window_start)
+        summed += await _counts(session, select(*_counter_columns()).where(key.in_(asked)))
+    return summed
+
+
+_COUNTER = ("client", "limit_name", "window_start", "count")
+
+
+def _counter_columns() -> list[Any]:
+    return [getattr(RateCounter, name) for name in _COUNTER]
+
+
+async def _counts(session: Session, statement: Any) -> list[Count]:
+    return [(client, name, start, count) for client, name, start, count in await session.execute(statement)]
 
 
 async def prune(session: Session) -> None:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mistudio.errors import MistudioError
+from mistudio.studio.http.logs import HIDDEN, is_hidden
 from mistudio.studio.http.schemas import ErrorAnswer, ErrorBody
 
 _RETRYABLE = frozenset({408, 425, 429, 502, 503, 504})
@@ -119,10 +120,11 @@ def _validation(error: RequestValidationError) -> JSONResponse:
         name: value for name, value in (first.get("ctx") or {}).items() if isinstance(value, str | int | float)
     }
     value = first.get("input")
+    shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
     details = {
         "remedy": "Correct this field; /api/docs describes it.",
         "field": field,
-        "value": value if isinstance(value, str | int | float | bool | None) else type(value).__name__,
+        "value": HIDDEN if is_hidden(field, value) else shown,
         "constraints": constraints,
         "problems": [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:20]],
     }

@@ -57,6 +57,11 @@ def formatter(settings: Settings) -> logging.Formatter:
     )
 
 
+def is_hidden(name: str, value: object) -> bool:
+    """Whether the value of what is called so is nobody's business; a number of tokens opens no door."""
+    return not isinstance(value, bool | int | float | None) and _SECRET_NAMES.search(name) is not None
+
+
 def redactor(settings: Settings) -> Processor:
     """Hides secrets: the values of fields that are called like one, and whatever looks like one or is known."""
     known = sorted({*settings.tokens, *_passwords(settings)}, key=len, reverse=True)
@@ -67,10 +72,10 @@ def redactor(settings: Settings) -> Processor:
         return _SECRET_VALUES.sub(lambda match: f"{match['before'] or match['user'] or ''}{HIDDEN}", text)
 
     def clean(value: Any, name: str = "") -> Any:
-        if isinstance(value, bool | int | float | None):
-            return value  # Numbers of tokens are none that open doors.
-        if name and _SECRET_NAMES.search(name):
+        if is_hidden(name, value):
             return HIDDEN
+        if isinstance(value, bool | int | float | None):
+            return value
         if isinstance(value, Mapping):
             return {key: clean(each, str(key)) for key, each in value.items()}
         if isinstance(value, list | tuple):

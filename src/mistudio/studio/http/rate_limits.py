@@ -103,7 +103,7 @@ class RateLimits:
         for key, window in list(self._windows.items()):
             if window.start + _PERIODS[key[1]] <= seconds:
                 del self._windows[key]
-        told = {key: (window, window.pending) for key, window in self._windows.items() if window.pending}
+        told = {key: (window, window.pending) for key, window in self._windows.items()}
         if not told:
             return
         counts = [(*key, datetime.fromtimestamp(window.start, UTC), pending) for key, (window, pending) in told.items()]
