@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """A fresh database with the newest schema."""
+    with a_database(postgres_url) as url:
+        yield url
+
+
+@contextmanager
+def a_database(postgres_url: str) -> Iterator[str]:
+    """A fresh database of the server."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     _administer(postgres_url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
     yield _database(postgres_url, name)
