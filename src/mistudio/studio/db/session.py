@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from mistudio.errors import DatabaseUnavailable
+from mistudio.errors import BadInput, DatabaseUnavailable
 
 Session = AsyncSession
-
 
 DISCONNECTED = (InterfaceError, OperationalError, ConnectionError, OSError)
 """What a query raises while the server is away."""
@@ -51,6 +50,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the server is away.
+            BadInput: a text holds what PostgreSQL's cannot (NUL, half a surrogate pair), or a number is too large.
         """
         try:
             async with self._sessions() as session, session.begin():
@@ -59,6 +59,13 @@ class Database:
             raise DatabaseUnavailable("The database does not answer.") from error
         except OperationalError as error:
             raise DatabaseUnavailable("The database does not answer.") from error
+        except DBAPIError as error:
+            if not _is_about_a_value(error):
+                raise
+            raise BadInput(
+                "There is a text or number in the request that cannot be kept.",
+                remedy="Leave out characters that cannot be seen, and numbers beyond 64 bits.",
+            ) from error
 
     def connections(self) -> dict[str, int]:
         """How many connections are in use, and how many wait to be."""
@@ -68,6 +75,12 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _is_about_a_value(error: DBAPIError) -> bool:
+    """Whether PostgreSQL, or the driver before it, cannot hold a value: class 22 of its errors."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith("22") or str(error.orig).startswith("invalid input for query argument")
 
 
 def columns(row: Any) -> dict[str, Any]:
