@@ -58,3 +58,13 @@ class ModelDescription(Config):
     def hook_points(self) -> tuple[str, ...]:
         """The sites; write `SITE.LAYER` with a layer from 0 to `n_layers` − 1."""
         return tuple(site.value for site in HookSite)
+
+
+class HubModel(Config):
+    """A model of the Hub of which only the configuration was fetched."""
+
+    directory: str
+    """Where its config.json lies."""
+    commit: str
+    download_bytes: int | None
+    """Size of what would be fetched to run it; None where the Hub does not say."""

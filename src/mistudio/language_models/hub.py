@@ -25,24 +25,14 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils.tqdm import tqdm
 
 from mistudio.artifacts.atomic import disk_full_is_said
-from mistudio.config import Config
 from mistudio.errors import DownloadFailed, FormatUnsupported, MistudioError, UnknownModel
+from mistudio.language_models.description import HubModel
 from mistudio.progress import Progress
 
 _SETTINGS = ["*.json", "*.txt", "*.model", "*.jinja", "*.py"]
 _WEIGHTS = ["model.safetensors", "model-*-of-*.safetensors"]
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _FILE_ENDINGS = (".gguf", ".safetensors", ".bin", ".pt", ".pth")
-
-
-class HubModel(Config):
-    """A model of the Hub of which only the configuration was fetched."""
-
-    directory: str
-    """Where its config.json lies."""
-    commit: str
-    download_bytes: int | None
-    """Size of what would be fetched to run it; None where the Hub does not say."""
 
 
 def fetch(source: str, revision: str | None, *, weights: bool, progress: Progress, token: str | None = None) -> Path:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import Field
 
 from mistudio.config import Config
-from mistudio.language_models.description import ModelDescription
-from mistudio.studio.http.dependencies import Paged, Studio, Transaction
+from mistudio.errors import DownloadFailed, EngineUnavailable, Forbidden
+from mistudio.language_models.config import ModelConfig
+from mistudio.language_models.description import HubModel, ModelDescription
+from mistudio.studio.db import artifacts, options
+from mistudio.studio.db.artifacts import Model
+from mistudio.studio.engine.memory import available_bytes
+from mistudio.studio.http.auth import role_in
+from mistudio.studio.http.dependencies import Paged, Studio, StudioState, Transaction
 from mistudio.studio.http.errors import errors
-from mistudio.studio.http.jobs import Accepted
+from mistudio.studio.http.jobs import Accepted, accepted
+from mistudio.studio.http.paths import is_hub_id, source_of
 from mistudio.studio.http.schemas import ApiModel, Data, Page
+from mistudio.studio.queue import short_work
+from mistudio.studio.queue.deletion import request_deletion
+from mistudio.studio.queue.derived import derived
+from mistudio.studio.queue.enqueue import create
+from mistudio.studio.queue.inputs import row_of
+from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.requests import ModelAdd
+from mistudio.studio.queue.short_work import aside
+from mistudio.studio.settings import Role
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -55,16 +72,24 @@ class ModelMemory(ApiModel):
     """`float32`, `bfloat16`, `float16`, `8bit` or `4bit`."""
     bytes: int
     """Weights only; activations come on top."""
-    fits: bool
-    """Whether so much memory is free now."""
+    fits_on: list[str]
+    """The devices that have room for it now, with a tenth more for loading."""
+
+
+class DeviceMemory(ApiModel):
+    """What is free on a device."""
+
+    device: str
+    """`cpu`, or `cuda:0` and so on."""
+    bytes: int
+    """Memory that could be taken now; of the machine's own, without swapping."""
 
 
 class MemoryOut(ApiModel):
     """What a model takes, and what there is."""
 
     forms: list[ModelMemory]
-    available_bytes: int
-    """Memory of the machine that could be taken now without swapping."""
+    free: list[DeviceMemory]
 
 
 class ModelPreviewIn(Config):
@@ -89,6 +114,10 @@ class ModelPreview(ApiModel):
     """The name under which it is in the store already."""
 
 
+_PREVIEW_SECONDS = 9.0
+_DESCRIBE_SECONDS = 60.0
+_LOADING_SHARE = 1.1
+"""Memory that loading takes, as a multiple of the weights."""
 _ADD_EXAMPLES = {
     "hub": {
         "summary": "A model of the Hub",
@@ -111,46 +140,146 @@ async def list_models(
     sortBy: Literal["created_at", "name", "bytes", "d_model", "n_layers", "vocab_size"] = "created_at",
 ) -> Page[ModelOut]:
     """All models, newest first; `search` looks into names and sources."""
-    raise NotImplementedError
+    rows, total = await artifacts.page(
+        transaction.session, "model", search=paging.search, sort=sortBy, descending=paging.descending,
+        offset=paging.offset, limit=paging.limit,
+    )  # fmt: skip
+    return paging.of(map(_out, rows), total)
 
 
 @router.post("", status_code=202, responses=errors(403, 404, 409))
 async def add_model(
-    request: Annotated[ModelAdd, Body(openapi_examples=_ADD_EXAMPLES)], studio: Studio, transaction: Transaction
+    wanted: Annotated[ModelAdd, Body(openapi_examples=_ADD_EXAMPLES)],
+    request: Request,
+    studio: Studio,
+    transaction: Transaction,
 ) -> Data[Accepted]:
-    """Fetch a model and keep it as safetensors, as a job."""
-    raise NotImplementedError
+    """Fetch a model and keep it as safetensors, as a job.
+
+    `trust_remote_code` runs code of its author on this machine; where others can reach the studio, only admins may.
+    """
+    settings = studio.settings
+    if (
+        wanted.config.trust_remote_code
+        and settings.listens_elsewhere
+        and role_in(settings, request.headers) != Role.ADMIN
+    ):
+        raise Forbidden("Only an admin may let a model's own code run here.", remedy="Leave out trust_remote_code.")
+    source = await asyncio.to_thread(source_of, settings, wanted.config.source)
+    name = wanted.name or await free_name(transaction.session, settings, wanted, slug(source))
+    config = wanted.config.model_copy(update={"source": source})
+    named = wanted.model_copy(update={"config": config, "name": name})
+    job = await create(transaction.session, settings, named, title=f"Add model {name}")
+    transaction.created.append(job)
+    return Data(data=accepted(job))
 
 
 @router.post("/preview", responses=errors(403, 404, 502, 503))
 async def preview_model(
-    wanted: Annotated[ModelPreviewIn, Body(openapi_examples=_PREVIEW_EXAMPLES)],
-    studio: Studio,
-    transaction: Transaction,
+    wanted: Annotated[ModelPreviewIn, Body(openapi_examples=_PREVIEW_EXAMPLES)], studio: Studio
 ) -> Data[ModelPreview]:
-    """Architecture and memory of a model that is not here yet: only its configuration is fetched."""
-    raise NotImplementedError
+    """Architecture and memory of a model that is not here yet: only its configuration is fetched.
+
+    Of a model that is defined by its author's own code nothing can be said before it is added.
+    """
+    source = await asyncio.to_thread(source_of, studio.settings, wanted.source)
+    async with studio.database.session() as session:
+        token = await options.get_secret(session, studio.settings, "hf_token")
+        stored, _ = await artifacts.page(session, "model", where={"source": source}, limit=1)
+    download_bytes, path = None, source
+    if on_hub := is_hub_id(source):
+        late = DownloadFailed(
+            f"The Hub did not send the configuration of {source} within {_PREVIEW_SECONDS:.0f} seconds.",
+            remedy="Try again, or add the model: the job takes as long as it needs.",
+        )
+        arguments = {"source": source, "revision": wanted.revision, "token": token}
+        answer = await aside(short_work.model_config, arguments, seconds=_PREVIEW_SECONDS, late=late)
+        found = HubModel.model_validate_json(answer)
+        download_bytes, path = found.download_bytes, found.directory
+    description = await _describe(studio, path)
+    return Data(
+        data=ModelPreview(
+            source=wanted.source,
+            origin="hub" if on_hub else "gguf" if Path(path).is_file() else "directory",
+            description=description.model_copy(update={"name": source}) if on_hub else description,
+            memory=await _memory(studio, description),
+            download_bytes=download_bytes,
+            stored_as=stored[0].name if stored else None,
+        )
+    )
 
 
 @router.get("/{model_id}", responses=errors(404))
 async def get_model(model_id: str, transaction: Transaction) -> Data[ModelOut]:
     """One model, by id or name."""
-    raise NotImplementedError
+    return Data(data=_out(await row_of(transaction.session, "model", model_id)))
 
 
 @router.delete("/{model_id}", status_code=202, responses=errors(404, 409))
 async def delete_model(model_id: str, studio: Studio, transaction: Transaction, force: Force = False) -> Data[Accepted]:
     """Delete a model and its directory; refused while something was made of it, unless forced."""
-    raise NotImplementedError
+    row = await row_of(transaction.session, "model", model_id)
+    job = await request_deletion(transaction.session, studio.settings, "model", row.id, row.name, force=force)
+    transaction.created.append(job)
+    return Data(data=accepted(job))
 
 
 @router.get("/{model_id}/architecture", responses=errors(404, 503))
-async def get_architecture(model_id: str, studio: Studio, transaction: Transaction) -> Data[ModelDescription]:
+async def get_architecture(model_id: str, studio: Studio) -> Data[ModelDescription]:
     """Layers, widths, parameters and hook points."""
-    raise NotImplementedError
+    return Data(data=await _description_of(studio, model_id))
 
 
 @router.get("/{model_id}/memory", responses=errors(404, 503))
-async def get_model_memory(model_id: str, studio: Studio, transaction: Transaction) -> Data[MemoryOut]:
+async def get_model_memory(model_id: str, studio: Studio) -> Data[MemoryOut]:
     """What the weights take in each number format, and what is free."""
-    raise NotImplementedError
+    return Data(data=await _memory(studio, await _description_of(studio, model_id)))
+
+
+def _out(row: Model) -> ModelOut:
+    config = row.manifest["config"]
+    return ModelOut(
+        id=row.id,
+        name=row.name,
+        bytes=row.bytes,
+        source=row.source,
+        d_model=row.d_model,
+        n_layers=row.n_layers,
+        vocab_size=row.vocab_size,
+        dtype=str(config.get("dtype", "")),
+        quantize=config.get("quantize"),
+        digest=row.digest,
+        manifest=row.manifest,
+        job_id=row.job_id,
+        created_at=row.created_at,
+    )
+
+
+async def _description_of(studio: StudioState, model_id: str) -> ModelDescription:
+    """What a stored model is: the job that added it wrote it down; of others the engine is asked once."""
+    async with studio.database.session() as session:
+        row: Model = await row_of(session, "model", model_id)
+    return await derived(studio.settings, row.id, ModelDescription, lambda: _describe(studio, row.path))
+
+
+async def _describe(studio: StudioState, path: str) -> ModelDescription:
+    try:
+        async with asyncio.timeout(_DESCRIBE_SECONDS):
+            return await studio.engine.describe(ModelConfig(source=path))
+    except TimeoutError:
+        raise EngineUnavailable("The engine did not describe the model in time.", remedy="Try again later.") from None
+
+
+async def _memory(studio: StudioState, description: ModelDescription) -> MemoryOut:
+    gpus = (await asyncio.to_thread(studio.machine.sample)).gpus
+    free = {"cpu": available_bytes()}
+    free |= {f"cuda:{gpu.index}": gpu.memory_total_bytes - gpu.memory_used_bytes for gpu in gpus}
+    forms = [
+        ModelMemory(
+            form=each.form,
+            bytes=each.bytes,
+            fits_on=[device for device, room in free.items() if each.bytes * _LOADING_SHARE <= room],
+        )
+        for each in description.memory
+    ]
+    return MemoryOut(forms=forms, free=[DeviceMemory(device=device, bytes=room) for device, room in free.items()])

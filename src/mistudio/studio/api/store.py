@@ -6,39 +6,21 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from mistudio.studio.db.search import Found, search
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.schemas import ApiModel, Data
+from mistudio.studio.http.store_index import IndexReport, look_at_store
 
 router = APIRouter(tags=["store"])
 
 
-class BrokenArtifact(ApiModel):
-    """A directory of the store that cannot be used."""
-
-    path: str
-    message: str
-    """What is wrong with it."""
-
-
-class IndexReport(ApiModel):
-    """What was found in the store."""
-
-    found: dict[str, int]
-    """Artifacts by entity."""
-    added: int
-    """Rows that were written, because their artifact was new or had moved."""
-    removed: int
-    """Rows that were removed, because their artifact is gone."""
-    broken: list[BrokenArtifact]
-    seconds: float
-
-
 class SearchHit(ApiModel):
-    """Something that fits."""
+    """Something whose name fits."""
 
     entity: Literal["dataset", "tokenization", "model", "recording", "training", "sae", "feature_set", "feature", "job"]
     id: str
+    """Of a feature `SET/LATENT`."""
     name: str
     detail: str | None
     """What tells it from others of that name."""
@@ -49,14 +31,41 @@ class SearchHit(ApiModel):
 @router.post("/store/index", responses=errors(503))
 async def index_store(studio: Studio) -> Data[IndexReport]:
     """Compare the store with the database and mend the database: what the command line made appears."""
-    raise NotImplementedError
+    return Data(data=await look_at_store(studio.settings, studio.database))
 
 
 @router.get("/search")
 async def search_everything(
     transaction: Transaction,
-    search: Annotated[str, Query(min_length=1, max_length=200, description="Part of a name or label.")],
+    search_for: Annotated[
+        str, Query(alias="search", min_length=1, max_length=200, description="Part of a name, title or label.")
+    ],
     limit: Annotated[int, Query(ge=1, le=50, description="Most hits of each kind.")] = 5,
 ) -> Data[list[SearchHit]]:
     """Everything whose name fits, for the command palette."""
-    raise NotImplementedError
+    found = await search(transaction.session, search_for, limit=limit)
+    return Data(
+        data=[
+            SearchHit(entity=each.entity, id=each.id, name=each.name, detail=each.detail, url=_url(each))
+            for each in found
+        ]
+    )
+
+
+def _url(found: Found) -> str:
+    """Of the page that shows it; what has none is shown with what it belongs to."""
+    if found.entity == "tokenization":
+        return f"/datasets/{found.part_of}?tokenization={found.id}" if found.part_of else "/datasets"
+    return f"{_PAGES[found.entity]}{found.id}"
+
+
+_PAGES = {
+    "dataset": "/datasets/",
+    "model": "/models/",
+    "recording": "/training/new?recording=",
+    "training": "/training/",
+    "sae": "/saes/",
+    "feature_set": "/features/",
+    "feature": "/features/",
+    "job": "/jobs/",
+}

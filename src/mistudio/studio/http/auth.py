@@ -39,13 +39,18 @@ def check_request(settings: Settings, method: str, path: str, headers: Any) -> N
         check_origin(settings, headers)
     if not path.startswith(("/api/", "/metrics")) or path.startswith(_OPEN):
         return
-    scheme, _, token = (headers.get("authorization") or "").partition(" ")
-    role = role_of(settings, token.strip() if scheme.lower() == "bearer" else None)
+    role = role_in(settings, headers)
     if role is None:
         raise Unauthorized("This studio wants a token.")
     needed = needed_role(method, path)
     if role < needed:
         raise Forbidden(f"A {role.name.lower()} may not do this; it takes the role {needed.name.lower()}.")
+
+
+def role_in(settings: Settings, headers: Any) -> Role | None:
+    """The role of whoever sent a request."""
+    scheme, _, token = (headers.get("authorization") or "").partition(" ")
+    return role_of(settings, token.strip() if scheme.lower() == "bearer" else None)
 
 
 def needed_role(method: str, path: str) -> Role:
