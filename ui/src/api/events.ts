@@ -11,17 +11,17 @@ type EventOf<Type extends StudioEvent["type"]> = Extract<StudioEvent, { type: Ty
 type Key = readonly unknown[];
 type Fields = Record<string, unknown>;
 
-/** The query keys under which each kind of artifact is kept. */
-const roots: Record<string, Key> = {
-  dataset: keys.datasets.all,
-  tokenization: keys.tokenizations.all,
-  model: keys.models.all,
-  recording: keys.recordings.all,
-  training: keys.trainings.all,
-  sae: keys.saes.all,
-  evaluation: keys.saes.all,
-  feature_set: keys.featureSets.all,
-  template: keys.templates.all,
+/** The query keys under which each kind of artifact is kept, or told of: an SAE's page lists its feature sets. */
+const roots: Record<string, readonly Key[]> = {
+  dataset: [keys.datasets.all],
+  tokenization: [keys.tokenizations.all],
+  model: [keys.models.all],
+  recording: [keys.recordings.all],
+  training: [keys.trainings.all],
+  sae: [keys.saes.all],
+  evaluation: [keys.saes.all],
+  feature_set: [keys.featureSets.all, keys.saes.all],
+  template: [keys.templates.all],
 };
 
 /** Bring the cache up to date by a batch of events, and ask again only for what an event names without telling. */
@@ -82,8 +82,7 @@ function apply(client: QueryClient, event: StudioEvent): readonly Key[] {
 }
 
 function rootOf(entity: string | null): readonly Key[] {
-  const root = entity === null ? undefined : roots[entity];
-  return root ? [root] : [];
+  return (entity === null ? undefined : roots[entity]) ?? [];
 }
 
 /** `trainings/{id}` names a key of the cache. */

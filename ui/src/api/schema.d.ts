@@ -307,7 +307,7 @@ export interface paths {
         };
         /**
          * Get Dataset Statistics
-         * @description Lengths, words and metadata of the documents; counted once and kept.
+         * @description Lengths and metadata of the documents; counted once and kept.
          */
         get: operations["get_dataset_statistics"];
         put?: never;
@@ -415,7 +415,7 @@ export interface paths {
         };
         /**
          * List Contexts
-         * @description Contexts as the model sees them, a piece of text for every token.
+         * @description Contexts as the model sees them, a piece of text for every token; at most 65,536 tokens a page.
          */
         get: operations["list_contexts"];
         put?: never;
@@ -1454,7 +1454,7 @@ export interface components {
         };
         /**
          * BrokenArtifact
-         * @description A directory of the store that cannot be used.
+         * @description A directory of the store, or a file of an evaluation, that cannot be used.
          */
         BrokenArtifact: {
             /** Path */
@@ -1990,7 +1990,7 @@ export interface components {
             characters: number;
             /**
              * Sources
-             * @description Files, folders or ids of the Hub that it was made from.
+             * @description Files, folders or ids of the Hub that it was made from; of an upload its name.
              */
             sources: string[];
             /**
@@ -3282,9 +3282,14 @@ export interface components {
             };
             /**
              * Added
-             * @description Rows that were written, because their artifact was new or had moved.
+             * @description Rows that were written, because they are new.
              */
             added: number;
+            /**
+             * Changed
+             * @description Rows that were written again, because their artifact was moved or renamed, or what it was made of came or went.
+             */
+            changed: number;
             /**
              * Removed
              * @description Rows that were removed, because their artifact is gone.
@@ -4721,6 +4726,11 @@ export interface components {
              */
             job_id: string | null;
             /**
+             * Path
+             * @description Its folder.
+             */
+            path: string;
+            /**
              * Config
              * @description The training configuration.
              */
@@ -4845,7 +4855,7 @@ export interface components {
         };
         /**
          * SearchHit
-         * @description Something that fits.
+         * @description Something whose name fits.
          */
         SearchHit: {
             /**
@@ -4853,7 +4863,10 @@ export interface components {
              * @enum {string}
              */
             entity: "dataset" | "tokenization" | "model" | "recording" | "training" | "sae" | "feature_set" | "feature" | "job";
-            /** Id */
+            /**
+             * Id
+             * @description Of a feature `SET/LATENT`.
+             */
             id: string;
             /** Name */
             name: string;
@@ -5523,23 +5536,15 @@ export interface components {
             name: string;
             /** Bytes */
             bytes: number;
+            /** @description Null where it was deleted. */
+            dataset: components["schemas"]["Ref"] | null;
+            /** @description The model whose tokenizer was used; null where it was deleted, or was never in the store. */
+            model: components["schemas"]["Ref"] | null;
             /**
-             * Dataset Id
-             * @description Null where the data set was deleted.
+             * Tokenizer
+             * @description What the tokenizer came from: a path or a Hub id.
              */
-            dataset_id: string | null;
-            /** Dataset Name */
-            dataset_name: string | null;
-            /**
-             * Model Id
-             * @description The model whose tokenizer was used; null where it was deleted, or was never in the store.
-             */
-            model_id: string | null;
-            /**
-             * Model Name
-             * @description Its name, or what the tokenizer came from.
-             */
-            model_name: string;
+            tokenizer: string;
             /** Contexts */
             contexts: number;
             /**
@@ -7031,15 +7036,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description What was sent is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
             /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
@@ -7076,7 +7072,17 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description A .txt, .md, .json, .jsonl, .csv or .parquet file.
+                     */
+                    file: string;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             201: {
@@ -7240,7 +7246,7 @@ export interface operations {
             query?: {
                 /** @description Only documents of this side of the split. */
                 split?: ("train" | "held_out") | null;
-                /** @description How much of each text is shown. */
+                /** @description How much of each text is shown; less on pages of many documents. */
                 characters?: number;
                 /** @description From 1. */
                 page?: number;
@@ -7308,6 +7314,7 @@ export interface operations {
             header?: never;
             path: {
                 dataset_id: string;
+                /** @description Number of the document. */
                 doc: number;
             };
             cookie?: never;
@@ -7383,6 +7390,15 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7525,9 +7541,9 @@ export interface operations {
     list_tokenizations: {
         parameters: {
             query?: {
-                /** @description Only those of this data set. */
+                /** @description Only those of this data set, by id. */
                 dataset_id?: string | null;
-                /** @description Only those made with this model's tokenizer. */
+                /** @description Only those made with this model's tokenizer, by id. */
                 model_id?: string | null;
                 sortBy?: "created_at" | "name" | "bytes" | "contexts" | "context_length" | "tokens";
                 /** @description From 1. */
@@ -7713,6 +7729,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Something in the request has a value that cannot work. */
             422: {
                 headers: {
@@ -7768,6 +7793,15 @@ export interface operations {
             };
             /** @description There is nothing at this address. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11138,7 +11172,7 @@ export interface operations {
     search_everything: {
         parameters: {
             query: {
-                /** @description Part of a name or label. */
+                /** @description Part of a name, title or label. */
                 search: string;
                 /** @description Most hits of each kind. */
                 limit?: number;

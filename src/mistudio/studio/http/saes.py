@@ -93,6 +93,8 @@ class FeatureSetOfSae(Ref):
 class SaeDetail(SaeOut):
     """An SAE with all that is known of it."""
 
+    path: str
+    """Its folder."""
     config: dict[str, Any]
     """The training configuration."""
     rule: str | None
@@ -114,6 +116,7 @@ async def sae_detail(session: Session, row: Sae) -> SaeDetail:
     token_filter = row.manifest["metrics"].get("token_filter") or {}
     return SaeDetail(
         **made_of.fields(row),
+        path=row.path,
         config=row.manifest["config"],
         rule=token_filter.get("rule"),
         feature_set_list=[FeatureSetOfSae.model_validate(each) for each in sets],

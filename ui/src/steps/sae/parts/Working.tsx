@@ -1,0 +1,40 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
+import { Card } from "@/kit/Card";
+import { words } from "@/kit/format";
+import { Progress } from "@/kit/Progress";
+import { type Job, liveJobsQuery } from "../queries";
+
+/** Jobs that work with the SAE just now. */
+export function Working({ saeId }: { saeId: string }) {
+  const jobs = useQuery(liveJobsQuery).data?.items.filter((job) => isOf(job, saeId)) ?? [];
+  if (jobs.length === 0) return null;
+  return (
+    <Card title="At work">
+      <ul className="grid gap-4">
+        {jobs.map((job) => (
+          <li key={job.id} className="grid gap-1">
+            <Link to={`/jobs/${job.id}`} className="w-fit text-sm font-medium text-ink hover:text-accent">
+              {job.title}
+            </Link>
+            {job.state === "queued" ? (
+              <p className="text-sm text-ink-3">It waits for its turn.</p>
+            ) : (
+              <Progress
+                label={words(job.stage ?? "preparing")}
+                done={job.done ?? 0}
+                total={job.total}
+                etaSeconds={job.eta_seconds}
+                tone={job.state === "running" ? "accent" : "quiet"}
+              />
+            )}
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+function isOf(job: Job, saeId: string): boolean {
+  return job.request.sae_id === saeId || job.subject === `saes/${saeId}`;
+}
