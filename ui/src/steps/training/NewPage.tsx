@@ -44,7 +44,7 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
 
   const model = models.find(({ id }) => id === choice.model);
   const tokenization = tokenizations.find(
-    (each) => each.dataset_id === choice.dataset && each.model_id === choice.model,
+    (each) => each.dataset?.id === choice.dataset && each.model?.id === choice.model,
   );
   const needsTokens = choice.from === "model" && model && choice.dataset !== null && !tokenization;
   const request = ((): TrainRequest | null => {

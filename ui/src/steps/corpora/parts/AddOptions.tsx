@@ -1,0 +1,82 @@
+import { Field } from "@/kit/Field";
+import { percent } from "@/kit/format";
+import { NumberInput, TextInput } from "@/kit/inputs";
+import { Select } from "@/kit/Select";
+import { Slider } from "@/kit/Slider";
+import type { Preview, Wanted } from "../queries";
+
+interface OptionsProps {
+  preview: Preview;
+  wanted: Wanted;
+  onChange: (wanted: Wanted) => void;
+  /** Another part of the data set is chosen: look into that. */
+  onLook: (more: { split?: string; config_name?: string }) => void;
+}
+
+/** What is taken of a source, and how much is set aside. */
+export function AddOptions({ preview, wanted, onChange, onLook }: OptionsProps) {
+  const set = (changes: Partial<Wanted>) => onChange({ ...wanted, ...changes });
+  const named = (names: readonly string[]) => names.map((name) => ({ value: name, label: name }));
+  return (
+    <div className="grid gap-5 sm:grid-cols-2">
+      <Field label="Name" description="In the studio; taken from the source if you leave it empty.">
+        {(ids) => <TextInput {...ids} value={wanted.name} onChange={(event) => set({ name: event.target.value })} />}
+      </Field>
+      {preview.columns.length > 1 && (
+        <Field label="Column that is the text" description="The other columns are kept as what is known of a document.">
+          {(ids) => (
+            <Select
+              {...ids}
+              options={named(preview.columns.map(({ name }) => name))}
+              value={wanted.column}
+              onChange={(column) => set({ column })}
+            />
+          )}
+        </Field>
+      )}
+      {preview.config_names.length > 1 && (
+        <Field label="Configuration" description="The data set comes in several.">
+          {(ids) => (
+            <Select
+              {...ids}
+              options={named(preview.config_names)}
+              value={wanted.config_name}
+              onChange={(config_name) => onLook({ config_name })}
+            />
+          )}
+        </Field>
+      )}
+      {preview.splits.length > 1 && (
+        <Field label="Split">
+          {(ids) => (
+            <Select
+              {...ids}
+              options={named(preview.splits)}
+              value={wanted.split}
+              onChange={(split) =>
+                onLook({ split, ...(wanted.config_name === null ? {} : { config_name: wanted.config_name }) })
+              }
+            />
+          )}
+        </Field>
+      )}
+      <Field label="At most" unit="documents" description="Empty: all of them.">
+        {(ids) => <NumberInput {...ids} whole min={1} value={wanted.limit} onChange={(limit) => set({ limit })} />}
+      </Field>
+      <div>
+        <Slider
+          label="Set aside for evaluation"
+          min={0}
+          max={0.5}
+          step={0.01}
+          value={wanted.held_out}
+          onChange={(held_out) => set({ held_out })}
+          valueText={percent(wanted.held_out)}
+        />
+        <p className="mt-1 text-sm text-ink-3">
+          An SAE never trains on these documents, so that measuring it on them is fair.
+        </p>
+      </div>
+    </div>
+  );
+}
