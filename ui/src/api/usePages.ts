@@ -9,10 +9,11 @@ const SETTLE_MS = 80;
  * A long list, page by page as it comes into sight: the `rows` of a DataTable. `page` counts from 1 and must ask for
  * `limit` items; its options are made by the step's queries.ts. A change of filters changes its keys.
  */
-export function usePages<Item, Key extends readonly unknown[] = readonly unknown[]>(
-  page: (page: number, limit: number) => UseQueryOptions<Paged<Item>, Error, Paged<Item>, Key>,
+export function usePages<Data extends Paged<unknown>, Key extends readonly unknown[]>(
+  page: (page: number, limit: number) => UseQueryOptions<Data, Error, Data, Key>,
   limit = 100,
 ) {
+  type Item = Data["items"][number];
   const [[first, last], setPages] = useState<readonly [number, number]>([1, 1]);
   const [seen, setSeen] = useState<readonly [number, number]>([1, 1]);
   useEffect(() => {
@@ -37,10 +38,12 @@ export function usePages<Item, Key extends readonly unknown[] = readonly unknown
   return {
     rows: {
       total,
-      rowAt: (index: number) => results[Math.floor(index / limit) + 1 - first]?.data?.items[index % limit],
+      rowAt: (index: number): Item | undefined =>
+        results[Math.floor(index / limit) + 1 - first]?.data?.items[index % limit],
       onRange,
     },
     total,
+    estimated: known?.pagination.estimated ?? false,
     isLoading: total === 0 && results.some(({ isLoading }) => isLoading),
     error: failed?.error ?? null,
     retry: () => void Promise.all(results.filter(({ isError }) => isError).map(({ refetch }) => refetch())),

@@ -39,7 +39,14 @@ export function Shell() {
       <Dialog.Root open={drawer} onOpenChange={(open) => useUi.setState({ drawer: open })}>
         <Dialog.Portal>
           <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-veil/65" />
-          <Dialog.Content className="fixed inset-y-0 left-0 z-50" aria-describedby={undefined}>
+          <Dialog.Content
+            className="fixed inset-y-0 left-0 z-50 outline-none"
+            aria-describedby={undefined}
+            onOpenAutoFocus={(event) => {
+              event.preventDefault();
+              if (event.target instanceof HTMLElement) event.target.focus();
+            }}
+          >
             <Dialog.Title className="sr-only">Menu</Dialog.Title>
             <Sidebar drawer />
           </Dialog.Content>

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { PanelLeftClose, PanelLeftOpen, X } from "lucide-react";
-import { NavLink } from "react-router";
+import { Link, useLocation } from "react-router";
 import { IconButton } from "@/kit/Button";
 import { cx } from "@/kit/cx";
 import * as format from "@/kit/format";
 import { Tooltip } from "@/kit/Tooltip";
-import { house, type PageLink, road } from "./pages";
+import { house, type PageLink, pageOf, road } from "./pages";
 import { runningJobs } from "./queries";
 import { toggleSidebar, useUi } from "./ui";
 
@@ -38,7 +38,16 @@ export function Sidebar({ drawer = false }: { drawer?: boolean }) {
             mi<span className="text-accent">Studio</span>
           </span>
         )}
-        {drawer && <IconButton name="Close the menu" icon={X} size="sm" className="ml-auto" onClick={close} />}
+        {drawer && (
+          <button
+            type="button"
+            aria-label="Close the menu"
+            onClick={close}
+            className="ml-auto rounded-md p-1 text-ink-3 hover:text-ink"
+          >
+            <X size={18} aria-hidden />
+          </button>
+        )}
       </div>
       <div className="min-h-0 flex-1 space-y-3 overflow-y-auto px-2.5 py-3">
         {links(road, "The road")}
@@ -69,33 +78,34 @@ interface SidebarLinkProps {
 
 function SidebarLink({ page: { path, title, icon: Icon }, narrow, badge, onClick }: SidebarLinkProps) {
   const running = badge > 0 ? format.plural(badge, "job running", "jobs running") : undefined;
+  const here = pageOf(useLocation().pathname)?.path === path;
   const link = (
-    <NavLink
+    <Link
       to={path}
-      end={path === "/"}
       onClick={onClick}
-      className={({ isActive }) =>
-        cx(
-          "relative flex h-9 items-center gap-3 rounded-lg font-medium transition-colors",
-          narrow ? "justify-center" : "px-3",
-          isActive ? "bg-accent-soft text-accent" : "text-ink-2 hover:bg-quiet-soft hover:text-ink",
-        )
-      }
+      aria-current={here ? "page" : undefined}
+      className={cx(
+        "relative flex h-9 items-center gap-3 rounded-lg font-medium transition-colors",
+        narrow ? "justify-center" : "px-3",
+        here ? "bg-accent-soft text-accent" : "text-ink-2 hover:bg-quiet-soft hover:text-ink",
+      )}
     >
       <Icon size={18} aria-hidden className="shrink-0" />
       <span className={narrow ? "sr-only" : "truncate"}>{title}</span>
       {running !== undefined && (
         <span
           className={cx(
-            "rounded-full bg-info-soft text-info tabular-nums",
-            narrow ? "absolute top-1 right-2.5 size-2 bg-info" : "ml-auto px-1.5 text-xs font-semibold",
+            "rounded-full tabular-nums",
+            narrow
+              ? "absolute top-1.5 right-2 size-2 bg-info"
+              : "ml-auto bg-info-soft px-1.5 text-xs font-semibold text-info",
           )}
         >
           <span aria-hidden>{narrow ? "" : badge}</span>
           <span className="sr-only">{running}</span>
         </span>
       )}
-    </NavLink>
+    </Link>
   );
   return narrow ? (
     <Tooltip text={running === undefined ? title : `${title}: ${running}`} side="right">

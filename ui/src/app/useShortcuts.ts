@@ -30,14 +30,16 @@ export function useShortcuts(): void {
         const page = [...road, ...house].find(({ key }) => key === event.key);
         if (page) {
           event.preventDefault();
+          // `g j` is not also the `j` of a list.
+          event.stopImmediatePropagation();
           void navigate(page.path);
         }
       } else if (event.key === "g") {
         going = event.timeStamp + CHORD_MS;
       }
     };
-    window.addEventListener("keydown", onKeyDown);
-    return () => window.removeEventListener("keydown", onKeyDown);
+    window.addEventListener("keydown", onKeyDown, true);
+    return () => window.removeEventListener("keydown", onKeyDown, true);
   }, [navigate]);
 }
 

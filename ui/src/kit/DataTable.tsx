@@ -7,7 +7,7 @@ import { type DataTableProps, type Sort, sorted, type WindowedRows } from "./tab
 
 export type { Column, DataTableProps, Sort, WindowedRows } from "./tableTypes";
 
-/** A table of any length. Arrow keys, Page Up and Down, Home and End move; Enter opens; Space chooses. */
+/** A table of any length. Arrow keys or j and k, Page Up and Down, Home and End move; Enter opens; Space chooses. */
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const { label, columns, rows, onSort, rowHeight = 40 } = props;
   const [ownSort, setOwnSort] = useState(props.sort ?? null);

@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import { AlertDialog as Alert, Dialog as Primitive } from "radix-ui";
 import { type ReactNode, useState } from "react";
-import { Button, IconButton } from "./Button";
+import { Button } from "./Button";
 import { cx } from "./cx";
 import { ErrorState } from "./ErrorState";
 
@@ -30,7 +30,8 @@ export function Dialog({ open, onOpenChange, title, description, actions, size =
       <Primitive.Portal>
         <Primitive.Overlay className={veil} />
         <Primitive.Content
-          className={cx(sheet, widths[size])}
+          className={cx(sheet, widths[size], "outline-none")}
+          onOpenAutoFocus={focusFirst}
           {...(description === undefined ? { "aria-describedby": undefined } : {})}
         >
           <header className="flex items-start justify-between gap-4 px-5 pt-4">
@@ -41,10 +42,14 @@ export function Dialog({ open, onOpenChange, title, description, actions, size =
               )}
             </div>
             <Primitive.Close asChild>
-              <IconButton name="Close" icon={X} size="sm" />
+              <button type="button" aria-label="Close" className="-mr-1 rounded-md p-1 text-ink-3 hover:text-ink">
+                <X size={18} aria-hidden />
+              </button>
             </Primitive.Close>
           </header>
-          <div className="px-5 py-4">{children}</div>
+          <div data-body className="px-5 py-4">
+            {children}
+          </div>
           {actions !== undefined && (
             <footer className="sticky bottom-0 flex flex-wrap justify-end gap-2 border-t border-line bg-surface px-5 py-3">
               {actions}
@@ -54,6 +59,14 @@ export function Dialog({ open, onOpenChange, title, description, actions, size =
       </Primitive.Portal>
     </Primitive.Root>
   );
+}
+
+/** The first field, or the dialog itself: never the way out, whose tooltip would take the first Escape. */
+function focusFirst(event: Event): void {
+  event.preventDefault();
+  const { target } = event;
+  if (!(target instanceof HTMLElement)) return;
+  (target.querySelector<HTMLElement>("[data-body] :is(input, select, textarea):enabled") ?? target).focus();
 }
 
 interface ConfirmDialogProps {

@@ -54,15 +54,20 @@ export function Grid<Row>(props: GridProps<Row>) {
     const moves: Record<string, number> = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
+      j: at + 1,
+      k: at - 1,
       PageDown: at + fitting,
       PageUp: at - fitting,
       Home: 0,
       End: total - 1,
     };
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const next = moves[event.key];
     const row = rowAt(at);
+    const own = props.keys?.[event.key];
     if (next !== undefined) moveTo(next);
     else if (event.key === "Enter" && row !== undefined) open(row);
+    else if (own && row !== undefined) own(row);
     else if (event.key === " " && onSelect && row !== undefined) toggle(row);
     else return;
     event.preventDefault();

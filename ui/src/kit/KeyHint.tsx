@@ -6,6 +6,7 @@ const signs: Record<string, string> = {
   alt: apple ? "⌥" : "Alt",
   enter: "Enter",
   escape: "Esc",
+  space: "Space",
   up: "↑",
   down: "↓",
   left: "←",

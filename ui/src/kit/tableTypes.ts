@@ -47,6 +47,8 @@ export interface DataTableProps<Row> {
   /** Keys of the chosen rows; Space chooses. */
   selected?: ReadonlySet<string>;
   onSelect?: (selected: ReadonlySet<string>) => void;
+  /** Further keys on the row that has the focus: `{ s: star }`. */
+  keys?: Readonly<Record<string, (row: Row) => void>>;
   /** The row that is open elsewhere on the page. */
   current?: string;
   loading?: boolean;
