@@ -19,8 +19,8 @@ from mistudio.studio.launch.processes import Process
 from mistudio.studio.launch.state import Phase, ProcessState
 
 _LONGEST_WAIT_SECONDS = 30.0
-_STEADY_SECONDS = 60.0
-"""After so long without an end, the next end counts as the first one."""
+_STEADY_SECONDS = 5.0
+"""When it was ready for so long, the next end counts as the first one."""
 
 
 class Slot:
@@ -44,6 +44,7 @@ class Slot:
         self._environment, self._inherits = {**environment, **process.environment}, inherits
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = self._next_start = time.monotonic()
+        self._ready_at: float | None = None
 
     @property
     def runs(self) -> bool:
@@ -63,7 +64,7 @@ class Slot:
         if earlier.command != self.process.command or not (runs or earlier.phase is Phase.DONE):
             self.state.restarts = earlier.restarts + (earlier.identity is not None)
             return False
-        self.state = earlier
+        self.state, self._ready_at = earlier, time.monotonic()
         return True
 
     def step(self, *, may_start: bool) -> bool:
@@ -90,8 +91,8 @@ class Slot:
             and not self.process.once
             and self.process.is_ready(self.state.identity.pid)
         ):
-            self.state.phase = Phase.READY
-            self.state.ready_seconds = time.monotonic() - self._started_at
+            self.state.phase, self._ready_at = Phase.READY, time.monotonic()
+            self.state.ready_seconds = self._ready_at - self._started_at
             return True
         return False
 
@@ -144,7 +145,8 @@ class Slot:
 
     def _plan_restart(self, why: str) -> None:
         now = time.monotonic()
-        self.failures = 1 if now - self._started_at > _STEADY_SECONDS else self.failures + 1
+        was_steady = self._ready_at is not None and now - self._ready_at > _STEADY_SECONDS
+        self.failures, self._ready_at = 1 if was_steady else self.failures + 1, None
         wait = 0.0 if self.failures == 1 else min(0.25 * 2**self.failures, _LONGEST_WAIT_SECONDS)
         self.state.phase, self.state.ended, self._next_start = Phase.WAITING, why, now + wait
 
