@@ -51,7 +51,7 @@ def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[
         context = JobContext(job.id, job.subject, settings, progress, portal)
         progress.start()
         log.info("Attempt %d: %s", job.attempts, job.title)
-        ending = _work(job, context, function_of(job.kind))
+        ending = _work(job, context, function_of)
         progress.end()
         _insist(portal, ending)
     portal.close()
@@ -62,14 +62,17 @@ def _url(settings: Settings) -> str:
     return settings.database_url
 
 
-def _work(job: Job, context: JobContext, function: JobFunction) -> Callable[[Session], Awaitable[Any]]:
-    """Call the function.
+def _work(
+    job: Job, context: JobContext, function_of: Callable[[str], JobFunction]
+) -> Callable[[Session], Awaitable[Any]]:
+    """Call the job's function.
 
     Returns:
         What is to be written down.
     """
-    request = JobRequest.model_validate(job.request).root
     try:
+        request = JobRequest.model_validate(job.request).root
+        function = function_of(job.kind)
         context.progress.checkpoint()
         made = function(request, context)
     except Cancelled:
