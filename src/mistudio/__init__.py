@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mistudio.activations.record import trace as trace
     from mistudio.activations.stream import ModelSource as ModelSource
     from mistudio.activations.stream import RecordedSource as RecordedSource
+    from mistudio.client.client import Client as Client
     from mistudio.corpora.config import CorpusConfig as CorpusConfig
     from mistudio.corpora.config import TokenizeConfig as TokenizeConfig
     from mistudio.corpora.corpus import add_corpus as add_corpus
@@ -62,6 +63,7 @@ _HOMES = {
     "Edit": "mistudio.steering.config",
     "GenerateConfig": "mistudio.steering.config",
     "steer": "mistudio.steering.steer",
+    "Client": "mistudio.client.client",
 }
 
 __all__ = list(_HOMES)

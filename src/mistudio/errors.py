@@ -168,6 +168,13 @@ class PeerFailed(MistudioError):
     default_remedy = "Run the benchmark without the other libraries, or remove their environment and run it again."
 
 
+class StudioUnavailable(MistudioError):
+    """No studio answers at the address."""
+
+    status = 503
+    default_remedy = "Start one with `mistudio up`, or give the address of one that runs."
+
+
 class DatabaseUnavailable(MistudioError):
     """PostgreSQL does not answer."""
 

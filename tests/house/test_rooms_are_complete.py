@@ -13,6 +13,7 @@ from tests.house.tree import DOCS, SOURCE, TESTS, relative, rooms, syntax_of
 PAGE = {
     "artifacts": "reference/formats.md",
     "bench": "how-to/benchmarks.md",
+    "client": "how-to/http.md",
     "cli": "reference/cli.md",
     "demo": "how-to/demo.md",
 }
@@ -31,6 +32,7 @@ NO_VERB = {
     "artifacts": "every verb reads and writes them",
     "sae": "maths on tensors; `train` makes one and `eval` measures it",
     "cli": "it is the verbs",
+    "client": "it is for programs that talk to the studio",
 }
 
 

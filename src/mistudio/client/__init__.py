@@ -1,0 +1,1 @@
+"""The studio from Python: a typed client of its HTTP interface."""
