@@ -85,9 +85,23 @@ describe("a channel", () => {
     wire.disconnect();
     wire.connect();
     expect(wire.sent.at(-1)).toEqual(["subscribe", { channel: "jobs/j1", after: 7 }]);
-    deliver(6, 60);
+    deliver(8, 80);
+    deliver(8, 20);
     vi.advanceTimersByTime(200);
-    expect(client.getQueryData(keys.jobs.one("j1"))).toMatchObject({ done: 70 });
+    expect(client.getQueryData(keys.jobs.one("j1"))).toMatchObject({ done: 80 });
+    leave();
+  });
+
+  it("is heard again where a new database numbers from the beginning", () => {
+    client.setQueryData(keys.jobs.one("j1"), { id: "j1", done: 0 });
+    const leave = subscribe("jobs/j1");
+    wire.connect();
+    deliver(900, 70);
+    wire.disconnect();
+    wire.connect();
+    deliver(3, 30);
+    vi.advanceTimersByTime(200);
+    expect(client.getQueryData(keys.jobs.one("j1"))).toMatchObject({ done: 30 });
     leave();
   });
 

@@ -12,7 +12,9 @@ interface Subscription {
   /** Parts of the page that want it. */
   users: number;
   /** The newest event seen: where to catch up from. */
-  seq: number | undefined;
+  last: number | undefined;
+  /** The newest of this connection: after a rebuilt database the numbers may begin anew. */
+  floor: number;
 }
 
 const subscriptions = new Map<Channel, Subscription>();
@@ -35,7 +37,10 @@ export function startLive(client: QueryClient): () => void {
   });
   socket = connection;
   connection.on("connect", () => {
-    for (const [channel, { seq }] of subscriptions) connection.emit("subscribe", { channel, after: seq });
+    for (const [channel, subscription] of subscriptions) {
+      subscription.floor = 0;
+      connection.emit("subscribe", { channel, after: subscription.last });
+    }
     useConnection.setState({ socket: true, reachable: true });
     // What was not subscribed before may have changed unseen.
     void client.invalidateQueries({ predicate: ({ meta }) => meta?.poll !== undefined });
@@ -68,8 +73,8 @@ export function startLive(client: QueryClient): () => void {
 function receive(client: QueryClient, delivery: Delivery): void {
   const subscription = subscriptions.get(delivery.channel as Channel);
   // Catching up may bring what was seen already.
-  if (!subscription || (subscription.seq !== undefined && delivery.seq <= subscription.seq)) return;
-  subscription.seq = delivery.seq;
+  if (!subscription || delivery.seq <= subscription.floor) return;
+  subscription.floor = subscription.last = delivery.seq;
   waiting.push(delivery);
   // A tab in the background is woken rarely: what it cannot hold is dropped, since payloads state what is so now.
   if (waiting.length > MAX_WAITING) waiting = waiting.slice(-MAX_WAITING / 2);
@@ -92,7 +97,7 @@ async function look(): Promise<void> {
 
 /** Hear a channel until the returned function is called. Counted: the last to leave unsubscribes. */
 export function subscribe(channel: Channel): () => void {
-  const subscription = subscriptions.get(channel) ?? { users: 0, seq: undefined };
+  const subscription = subscriptions.get(channel) ?? { users: 0, last: undefined, floor: 0 };
   subscriptions.set(channel, subscription);
   subscription.users += 1;
   if (subscription.users === 1 && socket?.connected) socket.emit("subscribe", { channel });

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { build, preview } from "vite";
 import type { TestProject } from "vitest/node";
 
-/** What the studio sends with its pages; README.md says why. */
-const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+/** What the studio sends with its pages: src/mistudio/studio/http. */
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'";
 
 /** Builds the pages into a folder of their own, and serves them as the studio does. */
 export default async function serve(project: TestProject) {
