@@ -4,7 +4,7 @@ import time
 import psutil
 import pytest
 
-from mistudio.studio.sampling.history import history_of
+from mistudio.studio.sampling.history import Reading, history_of
 
 
 def wait_for_samples(client, count):
@@ -33,12 +33,22 @@ def test_metrics_are_there_before_the_first_sample_is(client):
 
 def test_samples_become_a_history_in_columns(client):
     wait_for_samples(client, 2)
-    history = client.get("/system/history", params={"minutes": 5, "points": 1800}).json()["data"]
-    assert history["hosts"] == [socket.gethostname()]
-    assert history["step_seconds"] == 2
-    assert history["at"] == sorted(history["at"])
-    columns = [history["cpu_percent"], history["load"], *history["cores"], history["network_sent_bytes_per_second"]]
-    assert {len(column) for column in columns} == {len(history["at"])}
+    told = client.get("/system/history", params={"minutes": 5, "points": 1800}).json()["data"]
+    assert told["hosts"] == [socket.gethostname()]
+    assert told["step_seconds"] == 2
+    assert told["at"] == sorted(told["at"])
+    columns = [told["cpu_percent"], told["load"], *told["cores"], told["network_sent_bytes_per_second"]]
+    assert {len(column) for column in columns} == {len(told["at"])}
+
+
+def test_a_history_goes_on_where_it_was_read_before(client):
+    wait_for_samples(client, 1)
+    begun = client.get("/system/history", params={"points": 1800}).json()["data"]["at"]
+    wait_for_samples(client, len(begun) + 1)
+    later = client.get("/system/history", params={"points": 1800}).json()["data"]["at"]
+    assert later[: len(begun)] == begun
+    shorter = client.get("/system/history", params={"minutes": 0.001}).json()["data"]
+    assert shorter["at"] == shorter["cpu_percent"] == []
 
 
 def test_the_studios_processes_are_among_the_samples(client):
@@ -72,12 +82,16 @@ def sample(second, percent, gpus=()):
     }  # fmt: skip
 
 
+def history(*samples, step_seconds):
+    return history_of([Reading.of(each) for each in samples], samples[-1], host="a", step_seconds=step_seconds)
+
+
 def test_a_point_of_the_history_is_the_mean_of_its_samples():
-    history = history_of([sample(0, 10.0), sample(2, 30.0), sample(10, 50.0)], host="a", hosts=["a"], step_seconds=10)
-    assert history.cpu_percent == [20.0, 50.0]
-    assert history.cores == [[20.0, 50.0], [0.0, 0.0]]
-    assert history.load == [None, None]
-    assert history.at[1] - history.at[0] == 10
+    made = history(sample(0, 10.0), sample(2, 30.0), sample(10, 50.0), step_seconds=10)
+    assert made.cpu_percent == [20.0, 50.0]
+    assert made.cores == [[20.0, 50.0], [0.0, 0.0]]
+    assert made.load == [None, None]
+    assert made.at[1] - made.at[0] == 10
 
 
 def test_a_gpu_that_came_later_has_no_values_before():
@@ -85,9 +99,10 @@ def test_a_gpu_that_came_later_has_no_values_before():
         "index": 0, "name": "A", "memory_total_bytes": 8, "percent": 50.0, "memory_used_bytes": 4,
         "temperature_celsius": None, "power_watts": 100.0,
     }  # fmt: skip
-    history = history_of([sample(0, 0.0), sample(2, 0.0, [gpu])], host="a", hosts=["a"], step_seconds=2)
-    assert history.gpus[0].percent == [None, 50.0]
-    assert history.gpus[0].temperature_celsius == [None, None]
+    made = history(sample(0, 0.0), sample(2, 0.0, [gpu]), sample(4, 0.0, [gpu]), step_seconds=2)
+    assert made.gpus[0].percent == [None, 50.0, 50.0]
+    assert made.gpus[0].power_watts == [None, 100.0, 100.0]
+    assert made.gpus[0].temperature_celsius == [None, None, None]
 
 
 @pytest.mark.parametrize("wrong", [{"minutes": 0}, {"minutes": 61}, {"points": 1}, {"points": "many"}])

@@ -18,7 +18,7 @@ from mistudio.studio.events.catalogue import MachineSample
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.schemas import ApiModel, Data
-from mistudio.studio.sampling.history import SystemHistory, history_of
+from mistudio.studio.sampling.history import SystemHistory
 from mistudio.studio.sampling.machine import SAMPLE_SECONDS
 
 router = APIRouter(prefix="/system", tags=["system"])
@@ -103,6 +103,7 @@ async def get_system_metrics(studio: Studio, transaction: Transaction, host: Hos
 
 @router.get("/history", responses=errors(404))
 async def get_system_history(
+    studio: Studio,
     transaction: Transaction,
     host: Host = None,
     minutes: Annotated[float, Query(gt=0, le=60, description="How far back.")] = 60,
@@ -113,9 +114,8 @@ async def get_system_history(
     if host is not None and host not in known:
         raise _unknown(host)
     name = host or socket.gethostname()
-    found = await samples.since(transaction.session, name, minutes)
     step = max(SAMPLE_SECONDS, minutes * 60 / points)
-    return Data(data=history_of(found, host=name, hosts=known, step_seconds=step))
+    return Data(data=await studio.histories.of(transaction.session, name, known, minutes=minutes, step_seconds=step))
 
 
 def _unknown(host: str | None) -> NotFound:

@@ -42,10 +42,10 @@ async def latest(session: Session, host: str, *, within_seconds: float) -> Syste
     return await session.scalar(query.order_by(SystemSample.at.desc()).limit(1))
 
 
-async def since(session: Session, host: str, minutes: float) -> list[dict[str, Any]]:
-    """The samples of a machine, oldest first."""
-    begin = now() - timedelta(minutes=minutes)
-    query = select(SystemSample.sample).where(SystemSample.host == host, SystemSample.at >= begin)
+async def since(session: Session, host: str, after: datetime | None) -> list[dict[str, Any]]:
+    """The samples of a machine after a time, or of the last hour, oldest first."""
+    begin = now() - timedelta(minutes=KEPT_MINUTES)
+    query = select(SystemSample.sample).where(SystemSample.host == host, SystemSample.at > max(after or begin, begin))
     return list(await session.scalars(query.order_by(SystemSample.at)))
 
 

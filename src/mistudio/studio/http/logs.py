@@ -23,6 +23,9 @@ _SECRET_VALUES = re.compile(
     re.IGNORECASE,
 )
 
+_MARKS = frozenset(" =:_-")
+"""One of these is in every text that a pattern above fits."""
+
 
 def configure_logging(settings: Settings) -> None:
     """Write every logger's lines to standard output, from the settings' level up."""
@@ -69,6 +72,8 @@ def redactor(settings: Settings) -> Processor:
     def scrub(text: str) -> str:
         for secret in known:
             text = text.replace(secret, HIDDEN)
+        if _MARKS.isdisjoint(text):  # Most values of a line are short words; this is asked of each.
+            return text
         return _SECRET_VALUES.sub(lambda match: f"{match['before'] or match['user'] or ''}{HIDDEN}", text)
 
     def clean(value: Any, name: str = "") -> Any:

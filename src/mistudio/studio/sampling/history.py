@@ -1,14 +1,24 @@
-"""Samples of an hour as columns, thinned out to as many points as a chart shows."""
+"""How a machine was, in columns, thinned out to as many points as a chart shows.
+
+Each process reads an hour of samples once, and from then on only those that are new.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-Sample = dict[str, Any]
+from mistudio.studio.db import samples
+from mistudio.studio.db.samples import KEPT_MINUTES
+from mistudio.studio.db.session import Session
+
+Values = Sequence[float | None]
 
 _COLUMNS = (
     "cpu_percent",
@@ -22,6 +32,7 @@ _COLUMNS = (
     "network_sent_bytes_per_second",
 )
 _GPU_COLUMNS = ("percent", "memory_used_bytes", "temperature_celsius", "power_watts")
+_KEPT_ANSWERS = 8
 
 
 class _Columns(BaseModel):
@@ -70,34 +81,115 @@ class SystemHistory(_Columns):
     gpus: list[GpuHistory]
 
 
-def history_of(samples: Sequence[Sample], *, host: str, hosts: list[str], step_seconds: float) -> SystemHistory:
-    """The samples as columns.
+@dataclass(frozen=True)
+class Reading:
+    """What of a sample goes into a history."""
+
+    seconds: float
+    """Since 1970."""
+    columns: Values
+    load: float | None
+    cores: Values
+    gpus: Values
+    """The columns of one GPU after another."""
+
+    @classmethod
+    def of(cls, sample: dict[str, Any]) -> Reading:
+        """Take it from a sample."""
+        return cls(
+            seconds=datetime.fromisoformat(sample["at"]).timestamp(),
+            columns=[sample[name] for name in _COLUMNS],
+            load=sample["load"][0] if sample["load"] else None,
+            cores=sample["cores"],
+            gpus=[gpu[name] for gpu in sample["gpus"] for name in _GPU_COLUMNS],
+        )
+
+
+class _Answer(NamedTuple):
+    newest: float
+    history: SystemHistory
+
+
+class Histories:
+    """The last hour of every machine, as far as this process was asked for it."""
+
+    def __init__(self) -> None:
+        self._machines: dict[str, _Machine] = {}
+
+    async def of(
+        self, session: Session, host: str, hosts: list[str], *, minutes: float, step_seconds: float
+    ) -> SystemHistory:
+        """The history of one machine.
+
+        Args:
+            hosts: all machines that there are.
+            minutes: how far back.
+            step_seconds: width of a point; one without a sample is left out.
+        """
+        machine = self._machines.setdefault(host, _Machine())
+        machine.add(await samples.since(session, host, machine.read_until))
+        return machine.history(host, hosts, minutes, step_seconds)
+
+
+class _Machine:
+    def __init__(self) -> None:
+        self._readings: deque[Reading] = deque()
+        self._last: dict[str, Any] = {}
+        self._answers: dict[tuple[float, float], _Answer] = {}
+
+    @property
+    def read_until(self) -> datetime | None:
+        """Time of the newest sample that was read."""
+        return datetime.fromisoformat(self._last["at"]) if self._last else None
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Note new samples, and forget those of more than an hour ago."""
+        newest = self._readings[-1].seconds if self._readings else 0.0
+        for row in rows:  # Two requests at once may have read the same.
+            if (reading := Reading.of(row)).seconds > newest:
+                self._readings.append(reading)
+                self._last, newest = row, reading.seconds
+        begin = datetime.now(UTC).timestamp() - 60 * KEPT_MINUTES
+        while self._readings and self._readings[0].seconds < begin:
+            self._readings.popleft()
+
+    def history(self, host: str, hosts: list[str], minutes: float, step_seconds: float) -> SystemHistory:
+        newest = self._readings[-1].seconds if self._readings else 0.0
+        answer = self._answers.get((minutes, step_seconds))
+        if answer is None or answer.newest != newest:
+            begin = datetime.now(UTC).timestamp() - 60 * minutes
+            recent = [reading for reading in self._readings if reading.seconds >= begin]
+            made = history_of(recent, self._last, host=host, step_seconds=step_seconds)
+            answer = self._answers[minutes, step_seconds] = _Answer(newest, made)
+            while len(self._answers) > _KEPT_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        return answer.history.model_copy(update={"hosts": hosts})
+
+
+def history_of(readings: Sequence[Reading], last: dict[str, Any], *, host: str, step_seconds: float) -> SystemHistory:
+    """The readings as columns.
 
     Args:
-        samples: of that host, oldest first.
-        host: whose samples they are.
-        hosts: all that there are.
-        step_seconds: width of a point; a point without a sample is left out.
+        readings: oldest first.
+        last: the newest sample, which says how much memory there is and which GPUs.
+        host: whose they are.
+        step_seconds: width of a point.
     """
-    points: dict[int, list[Sample]] = {}
-    for sample in samples:
-        points.setdefault(int(_seconds(sample) / step_seconds), []).append(sample)
+    points: dict[int, list[Reading]] = {}
+    for reading in readings:
+        points.setdefault(int(reading.seconds / step_seconds), []).append(reading)
     groups = list(points.values())
-    last = samples[-1] if samples else {}
-
-    def column(value: Callable[[Sample], Any]) -> list[float | None]:
-        return [_mean(map(value, group)) for group in groups]
-
+    gpus = last.get("gpus", [])
+    cores = _columns([_means(each.cores for each in group) for group in groups], len(last.get("cores", [])))
+    of_gpus = _columns([_means(each.gpus for each in group) for group in groups], len(gpus) * len(_GPU_COLUMNS))
+    main = _columns([_means(each.columns for each in group) for group in groups], len(_COLUMNS))
     return SystemHistory(
         host=host,
-        hosts=hosts,
+        hosts=[host],
         step_seconds=step_seconds,
         at=[place * step_seconds for place in points],
-        cores=[
-            column(lambda each, core=core: _at(each["cores"], core))  # type: ignore[misc]
-            for core in range(len(last.get("cores", ())))
-        ],
-        load=column(lambda each: each["load"][0] if each["load"] else None),
+        cores=cores,
+        load=[_mean([each.load for each in group]) for group in groups],
         memory_total_bytes=last.get("memory_total_bytes", 0),
         swap_total_bytes=last.get("swap_total_bytes", 0),
         gpus=[
@@ -105,25 +197,24 @@ def history_of(samples: Sequence[Sample], *, host: str, hosts: list[str], step_s
                 index=gpu["index"],
                 name=gpu["name"],
                 memory_total_bytes=gpu["memory_total_bytes"],
-                **{
-                    name: column(lambda each, place=place, name=name: (_at(each["gpus"], place) or {}).get(name))  # type: ignore[misc]
-                    for name in _GPU_COLUMNS
-                },
+                **dict(zip(_GPU_COLUMNS, of_gpus[place * len(_GPU_COLUMNS) :], strict=False)),
             )
-            for place, gpu in enumerate(last.get("gpus", ()))
+            for place, gpu in enumerate(gpus)
         ],
-        **{name: column(lambda each, name=name: each[name]) for name in _COLUMNS},  # type: ignore[misc]
+        **dict(zip(_COLUMNS, main, strict=True)),
     )
 
 
-def _seconds(sample: Sample) -> float:
-    return datetime.fromisoformat(sample["at"]).timestamp()
+def _means(rows: Iterable[Values]) -> list[float | None]:
+    """The mean of each place; rows of a time when there were fewer cores or GPUs are shorter."""
+    return [_mean(values) for values in zip_longest(*rows)]
 
 
-def _at(values: Sequence[Any], place: int) -> Any:
-    return values[place] if place < len(values) else None
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
+def _mean(values: Values) -> float | None:
     known = [value for value in values if value is not None]
     return round(sum(known) / len(known), 2) if known else None
+
+
+def _columns(rows: list[list[float | None]], width: int) -> list[list[float | None]]:
+    """Rows of a table as its columns, of which there are `width`."""
+    return [[row[place] if place < len(row) else None for row in rows] for place in range(width)]
