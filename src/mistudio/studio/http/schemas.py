@@ -43,8 +43,14 @@ def _meta() -> Meta:
     return Meta(timestamp=datetime.now(UTC), request_id=current_request_id())
 
 
+# Each `Data[…]` is a class of its own, and to look for its fields' docstrings costs 20 ms: a second of every start.
+_NO_DOCSTRINGS = ConfigDict(use_attribute_docstrings=False)
+
+
 class Data(ApiModel, Generic[Item]):
     """One thing."""
+
+    model_config = _NO_DOCSTRINGS
 
     data: Item
     meta: Meta = Field(default_factory=_meta)
@@ -52,6 +58,8 @@ class Data(ApiModel, Generic[Item]):
 
 class Page(ApiModel, Generic[Item]):
     """Some things of a list."""
+
+    model_config = _NO_DOCSTRINGS
 
     data: list[Item]
     meta: Meta = Field(default_factory=_meta)
