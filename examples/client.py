@@ -1,0 +1,27 @@
+"""The whole road from Python, on a studio that runs: `python examples/client.py TEXT MODEL [URL]`."""
+
+import sys
+
+import mistudio
+
+
+def main(text: str, model: str, url: str = "http://127.0.0.1:8000") -> None:
+    with mistudio.Client(url) as studio:
+        dataset = studio.datasets.add(text).wait()
+        lm = studio.models.add(model).wait()
+        tokens = studio.datasets.tokenize(dataset, lm, mistudio.TokenizeConfig(context_length=32)).wait()
+        hook = f"resid_post.{lm.n_layers // 2}"
+        recording = studio.recordings.add(lm, tokens, mistudio.TraceConfig(hooks=(hook,))).wait()
+        sizes = mistudio.TrainConfig(sae=mistudio.TopKConfig(k=4, expansion=4), tokens=2048, batch_size=128)
+        sae = studio.trainings.wait(studio.trainings.start(recording, sizes), on_progress=lambda job: print(job.stage))
+        features = studio.feature_sets.find(sae, lm, tokens, recording).wait()
+        best = studio.feature_sets.features(features, sortBy="max", alive=True).page(limit=1)[0]
+        studio.feature_sets.annotate(features, best.latent, label="the strongest one")
+        strength = studio.steering.suggestion(features, best.latent).moderate
+        for event in studio.steering.stream(features, "Once there was", {best.latent: strength}):
+            if event.type == "tokens":
+                print(*(piece.text for piece in event.pieces if piece.column == 1), end="", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
