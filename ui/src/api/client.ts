@@ -35,6 +35,8 @@ export interface Pagination {
   limit: number;
   total: number;
   has_next: boolean;
+  /** Whether `total` is an estimate, because very many match. */
+  estimated?: boolean;
 }
 
 export interface Paged<Item> {

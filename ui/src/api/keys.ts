@@ -32,5 +32,7 @@ export const keys = {
   road: ["road"] as const,
   settings: ["settings"] as const,
   search: (text: string) => ["search", text] as const,
+  /** What a latent says of a text: it never changes. */
+  tried: (set: string, latent: number, text: string) => ["tried", set, latent, text] as const,
   openapi: ["openapi"] as const,
 };

@@ -22,7 +22,7 @@ export function Card({ title, description, actions, flush = false, className, ch
     >
       {headed && (
         <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 px-5 pt-4">
-          <div className="min-w-0">
+          <div className="min-w-0 flex-1 basis-64">
             {title !== undefined && (
               <h2 id={heading} className="text-lg font-semibold text-ink">
                 {title}

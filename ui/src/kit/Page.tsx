@@ -57,7 +57,7 @@ export function Page({ title, description, crumbs = none, actions, aside, wide =
   return (
     <div className={cx("mx-auto w-full px-4 py-6 sm:px-6 lg:px-8", wide ? "max-w-[110rem]" : "max-w-7xl")}>
       <header className="mb-6 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
-        <div className="min-w-0">
+        <div className="min-w-0 flex-1 basis-96">
           <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
             <h1 ref={heading} tabIndex={-1} className="text-2xl font-semibold tracking-tight wrap-anywhere text-ink">
               {title}
