@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from mistudio.activations.config import TraceConfig
 from mistudio.hardware import Estimate, Part, Reached, time_for
 
-PROGRAM_BYTES = 480 << 20
-"""Python, PyTorch, transformers, Arrow and the database's driver."""
+PROGRAM = Part("program", 350 << 20, "The process itself: Python, PyTorch and the other libraries.")
 _BYTES = {"float16": 2, "float32": 4}
-_STREAMS = 12
-"""Tensors of the width of the residual stream that a block of the model holds at once."""
+_STREAMS = 24
+"""Numbers that a block of the model holds at once, a token and dimension of the residual stream."""
+_GROUPS = 10
+"""Row groups that are gathered, converted and written, for each hook point."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ def estimate(
     """
     recorded = min(tokens, config.max_tokens or tokens) // config.shard[1]
     value_bytes = _BYTES[config.dtype]
-    groups = sum(width * value_bytes + 16 for width in widths.values()) * config.row_group_tokens
+    held = min(_GROUPS * config.row_group_tokens, recorded)
+    rows = held * sum(width * value_bytes + 16 for width in widths.values())
     seconds, basis = time_for(recorded, model.flop_per_token, reached)
-    written = Part("row groups", 3 * groups, "Rows that are gathered, and those that are being written.")
-    program = Part("program", PROGRAM_BYTES, "The process itself: Python and its libraries.")
+    written = Part("row groups", rows, "Rows that are gathered, converted and written.")
     on_gpu = device != "cpu"
     return Estimate(
-        memory=(program, written) if on_gpu else (program, written, *model.parts()),
+        memory=(PROGRAM, written) if on_gpu else (PROGRAM, written, *model.parts()),
         device_memory=model.parts() if on_gpu else (),
         disk=tuple(
             Part(hook, recorded * (width * value_bytes + 16), f"Tokens × {width} numbers of {value_bytes} bytes.")

@@ -72,11 +72,17 @@ class Road(NamedTuple):
 
 
 class Stages:
-    """Runs a stage, or takes what an earlier run left, and keeps the time that it took."""
+    """Runs a stage, or takes what an earlier run left, and keeps the time that it took.
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
+    Args:
+        folder: where the times are kept.
+        found: told of each artifact as soon as it is there.
+    """
+
+    def __init__(self, folder: Path, progress: Progress, found: Callable[[Artifact], None] | None = None) -> None:
         self._path = folder / "seconds.json"
         self._progress = progress
+        self._found = found or (lambda _: None)
         self.seconds: dict[str, float] = json.loads(self._path.read_text()) if self._path.is_file() else {}
         self.reused: set[str] = set()
 
@@ -84,8 +90,11 @@ class Stages:
         """The artifact at `path`, made if it is not there."""
         if (path / MANIFEST).is_file():
             self.reused.add(stage)
-            return open_artifact(path)
-        return self.timed(stage, lambda: make(path))
+            artifact = open_artifact(path)
+        else:
+            artifact = self.timed(stage, lambda: make(path))
+        self._found(artifact)
+        return artifact
 
     def timed(self, stage: str, work: Callable[[], _Result]) -> _Result:
         """Do the work and keep its time."""
@@ -98,9 +107,15 @@ class Stages:
         return result
 
 
-def walk(store: LocalStore, config: DemoConfig, progress: Progress) -> Road:
-    """Walk the road; each stage raises what its library function raises."""
-    stages = Stages(store.home / "demo", progress)
+def walk(
+    store: LocalStore, config: DemoConfig, progress: Progress, *, found: Callable[[Artifact], None] | None = None
+) -> Road:
+    """Walk the road; each stage raises what its library function raises.
+
+    Args:
+        found: told of each artifact as soon as it is there, whether it was made now or earlier.
+    """
+    stages = Stages(store.home / "demo", progress, found)
     lm, tokens = model_and_text(store, progress, stages)
     return walk_from(store, config, lm, tokens, progress, stages)
 

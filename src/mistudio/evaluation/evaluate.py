@@ -12,6 +12,7 @@ B tokens in a batch, D d_in.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +52,7 @@ def evaluate(
     """Measure how well an SAE stands in for the activations it was trained on.
 
     Args:
-        sae: takes raw activations of `sae.hook`.
+        sae: takes raw activations of `sae.hook`; a copy is used where the model is on another device.
         tokens: text tokenized for the same model.
         filter: which tokens are left out; where None, those that were left out when the SAE was trained, or, where
             it does not say, special tokens and those above ten times the median norm, measured on the same split.
@@ -66,6 +67,8 @@ def evaluate(
     config = config or EvaluateConfig()
     progress = progress or Silent()
     point = _check_fit(sae, lm, tokens)
+    if sae.W_enc_FD.device != lm.device:
+        sae = copy.deepcopy(sae).to(lm.device)
     rows = tokens.rows(config.split)
     if len(rows) == 0:
         raise EmptyCorpus(

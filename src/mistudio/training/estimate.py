@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mistudio.activations.estimate import RunningModel
+from mistudio.activations.estimate import PROGRAM, RunningModel
 from mistudio.hardware import Estimate, Part, Reached, time_for
 from mistudio.training.config import TrainConfig
 
-PROGRAM_BYTES = 330 << 20
-"""Python, PyTorch, Numba, Arrow and the database's driver."""
 _SLICE = 256
-_SAMPLE_TOKENS = 20_000
+_KEPT_BLOCKS = 7
+"""Blocks of a recording whose memory Arrow keeps for the next ones."""
 _ADAM_FLOP = 2800
 """What one pass of Adam over a weight costs, in multiply-adds of the encoder's product: it waits for the memory."""
 
@@ -53,11 +52,8 @@ def estimate(
         half_precision: whether the encoder's product is computed in 16 bits.
         reached: how fast earlier runs were (see `flop_per_token`).
     """
-    on_device = (*_training_parts(config, activations, 2 if half_precision else 4),)
-    in_memory = (
-        Part("program", PROGRAM_BYTES, "The process itself: Python and its libraries."),
-        *_data_parts(config, activations),
-    )
+    on_device = _training_parts(config, activations, 2 if half_precision else 4)
+    in_memory = (PROGRAM, *_data_parts(config, activations))
     model = activations.model.parts() if activations.model else ()
     seconds, basis = time_for(config.steps * config.batch_size, flop_per_token(config, activations), reached)
     width = config.sae.width(activations.d_in)
@@ -113,10 +109,11 @@ def _data_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
     d_in, value_bytes = activations.d_in, activations.value_bytes
     row = d_in * value_bytes + 16
     rows = max(min(config.buffer_tokens, activations.tokens), config.batch_size)
-    block = activations.block_tokens * row
+    blocks = 1 if activations.model else _KEPT_BLOCKS
+    held = min(blocks * activations.block_tokens, activations.tokens)
     return (
         Part("shuffle buffer", rows * row, "Tokens in the buffer × width × bytes a number."),
-        Part("block", 2 * block, "What is read or computed at a time on its way into the buffer."),
+        Part("blocks", held * row, "What is read or computed at a time on its way into the buffer."),
     )
 
 

@@ -186,14 +186,14 @@ async def names(session: Session, entity: str, ids: set[str]) -> dict[str, str]:
     """The name of each id that there is."""
     table = TABLES[entity]
     rows = await session.execute(select(table.id, table.name).where(table.id.in_(ids)))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def counts(session: Session, entity: str, column: str, values: Iterable[str]) -> dict[str, int]:
     """Rows with each of these values in a column; values without rows are left out."""
     owner = getattr(TABLES[entity], column)
     rows = await session.execute(select(owner, func.count()).where(owner.in_(set(values))).group_by(owner))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def referents(session: Session, entity: str, row_id: str) -> list[dict[str, str]]:

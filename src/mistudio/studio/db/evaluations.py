@@ -58,7 +58,7 @@ async def counts(session: Session, sae_ids: Sequence[str]) -> dict[str, int]:
     rows = await session.execute(
         select(Evaluation.sae_id, func.count()).where(Evaluation.sae_id.in_(sae_ids)).group_by(Evaluation.sae_id)
     )
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def newest(session: Session, sae_ids: Sequence[str]) -> dict[str, Evaluation]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Double, ForeignKey, String, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Double, ForeignKey, String, delete, func, literal, select, text, true
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from mistudio.studio.db.base import Base
 from mistudio.studio.db.session import Session
@@ -87,18 +87,16 @@ async def extent(
 
 async def last_lines(session: Session, training_ids: Sequence[str]) -> dict[str, TrainingMetric]:
     """The newest line of each of these trainings."""
-    wanted = func.unnest(list(training_ids)).table_valued("id").alias("wanted")
+    wanted = func.unnest(literal(list(training_ids), ARRAY(String))).table_valued("id").render_derived(name="wanted")
     newest = (
-        select(TrainingMetric.step)
+        select(TrainingMetric)
         .where(TrainingMetric.training_id == wanted.c.id)
         .order_by(TrainingMetric.step.desc())
         .limit(1)
         .lateral("newest")
     )
-    found = select(TrainingMetric).select_from(wanted).join(newest, newest.c.step.is_not(None))
-    rows = await session.scalars(
-        found.join(TrainingMetric, (TrainingMetric.training_id == wanted.c.id) & (TrainingMetric.step == newest.c.step))
-    )
+    line = aliased(TrainingMetric, newest)
+    rows = await session.scalars(select(line).select_from(wanted).join(newest, true()))
     return {row.training_id: row for row in rows}
 
 

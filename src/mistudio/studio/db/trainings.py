@@ -99,7 +99,7 @@ async def page(
     column: Any = state if sort == "state" else getattr(Training, sort)
     ordered = wanted.order_by(column.desc() if descending else column.asc(), Training.id)
     rows = await session.execute(ordered.offset(offset).limit(limit))
-    return [(training, mine) for training, mine in rows.tuples()], int(total or 0)
+    return [(training, mine) for training, mine in rows], int(total or 0)
 
 
 async def newest_job(session: Session, training_id: str) -> Job | None:

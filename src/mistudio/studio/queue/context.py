@@ -15,7 +15,6 @@ from mistudio.artifacts.store import LocalStore
 from mistudio.errors import NotFound
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
-from mistudio.studio.db.base import new_id
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.catalogue import MetricPoint, TrainingCheckpoint, TrainingMetrics
 from mistudio.studio.events.publish import publish
@@ -71,11 +70,16 @@ class JobContext:
             work(path)
         return Made(entity, path)
 
-    def write_evaluation(self, sae_id: str, tokenization_id: str, result: Mapping[str, Any]) -> Made:
+    def evaluation(self, evaluation_id: str) -> Path:
+        """Where an evaluation is kept."""
+        return self.settings.evaluations_dir / f"{evaluation_id}.json"
+
+    def write_evaluation(
+        self, evaluation_id: str, sae_id: str, tokenization_id: str, result: Mapping[str, Any]
+    ) -> Made:
         """Keep the result of an evaluation."""
-        folder = self.settings.evaluations_dir
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{new_id('evaluation')}.json"
+        path = self.evaluation(evaluation_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "sae_id": sae_id,
             "tokenization_id": tokenization_id,

@@ -1,0 +1,246 @@
+"""Trainings over HTTP: started, estimated, refused, listed, drawn, stopped; no worker runs here."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from mistudio.studio.db import jobs, training_metrics, trainings
+from mistudio.studio.db.lifecycle import JobState
+from mistudio.studio.db.training_metrics import COLUMNS
+from tests.made_up_recording import HOOK
+from tests.studio.workshop import Workshop, workshop
+
+__all__ = ["workshop"]
+
+CONFIG = {"sae": {"k": 4, "d_sae": 128}, "tokens": 25_600, "batch_size": 256, "buffer_tokens": 4096}
+
+
+def start(client: httpx.Client, recording: str, **options: Any) -> httpx.Response:
+    return client.post("/trainings", json={"recording_ids": [recording], "config": CONFIG, **options})
+
+
+def started(client: httpx.Client, recording: str, **options: Any) -> dict[str, Any]:
+    answer = start(client, recording, **options)
+    assert answer.status_code == 202, answer.text
+    training: dict[str, Any] = answer.json()["data"]
+    return training
+
+
+def error(answer: httpx.Response) -> dict[str, Any]:
+    content: dict[str, Any] = answer.json()["error"]
+    return content
+
+
+def line(step: int, **values: float) -> dict[str, float]:
+    return {**dict.fromkeys(COLUMNS, 0.0), "step": step, "tokens": step * 256, **values}
+
+
+def write(workshop: Workshop, training_id: str, lines: list[dict[str, float]]) -> None:
+    workshop.portal.run(lambda session: training_metrics.write(session, training_id, lines), timeout=120)
+
+
+def test_a_training_waits_in_its_queue_with_names_for_all_that_it_is_made_of(client, workshop):
+    recording = workshop.recording()
+    training = started(client, recording)
+    assert training["name"] == "made-up-resid_post.1-k4-x128"
+    assert training["state"] == "queued"
+    assert training["recordings"] == [{"id": recording, "name": "recording"}]
+    assert (training["source"], training["hook"], training["d_in"], training["d_sae"]) == ("recording", HOOK, 32, 128)
+    assert training["total_steps"] == 100
+    job = workshop.job(training["job"]["id"])
+    assert (job.kind, job.queue, job.device) == ("train", "training", "device:auto")
+    assert job.subject == f"trainings/{training['id']}"
+    assert client.get(f"/trainings/{training['id']}").json()["data"] == training
+
+
+def test_names_are_chosen_so_that_none_is_taken_twice(client, workshop):
+    recording = workshop.recording()
+    names = [started(client, recording)["name"] for _ in range(3)]
+    assert names == [f"made-up-resid_post.1-k4-x128{ending}" for ending in ("", "-2", "-3")]
+
+
+def test_a_name_that_is_in_flight_is_refused(client, workshop):
+    recording = workshop.recording()
+    started(client, recording, name="mine")
+    answer = start(client, recording, name="mine")
+    assert answer.status_code == 409
+    assert "mine" in error(answer)["message"]
+    assert error(answer)["details"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("request_body", "status", "said"),
+    [
+        ({"recording_ids": ["nothing"]}, 404, "no recording 'nothing'"),
+        ({"recording_ids": ["recording"], "hook": "mlp_out.3"}, 422, "does not hold mlp_out.3"),
+        ({"recording_ids": []}, 422, "recording_ids, or model_id"),
+        ({"recording_ids": ["recording"], "config": {"sae": {"k": 999, "d_sae": 8}}}, 422, "only 8"),
+        ({"recording_ids": ["recording"], "config": {"batch_size": 100_000}}, 422, "fewer than a batch"),
+        ({"recording_ids": ["recording"], "model_id": "tiny"}, 422, "recording_ids, or model_id"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused_before_it_waits(client, workshop, request_body, status, said):
+    workshop.recording()
+    answer = client.post("/trainings", json=request_body)
+    assert answer.status_code == status
+    assert said in error(answer)["message"]
+    assert client.get("/trainings").json()["pagination"]["total"] == 0
+
+
+def test_what_has_not_enough_memory_is_refused_with_the_numbers(client, workshop):
+    recording = workshop.recording()
+    huge = {**CONFIG, "sae": {"k": 4, "d_sae": 2_000_000_000}}
+    answer = start(client, recording, config=huge)
+    assert answer.status_code == 503
+    assert error(answer)["code"] == "NotEnoughMemory"
+    assert error(answer)["retryable"]
+    details = error(answer)["details"]
+    assert details["needed_bytes"] > details["available_bytes"] > 0
+    assert details["parts"]["weights"] > 2_000_000_000 * 32 * 8
+    assert "GiB" in error(answer)["message"]
+    estimated = client.post("/trainings/estimate", json={"recording_ids": [recording], "config": huge}).json()["data"]
+    assert not estimated["fits"]
+    assert estimated["problems"][0].startswith("The memory needs")
+
+
+def test_an_estimate_names_its_parts_and_starts_nothing(client, workshop):
+    recording = workshop.recording()
+    body = {"recording_ids": [recording], "config": CONFIG}
+    answer = client.post("/trainings/estimate", json=body)
+    assert answer.status_code == 200, answer.text
+    estimated = answer.json()["data"]
+    assert estimated["fits"]
+    assert estimated["memory_bytes"] == sum(part["bytes"] for part in estimated["memory"])
+    assert all(part["meaning"] for part in estimated["memory"] + estimated["disk"])
+    assert estimated["facts"]["steps"] == 100
+    assert estimated["seconds"] is None
+    assert "unknown" in estimated["seconds_basis"]
+    assert client.post("/jobs/estimate", json={"kind": "train", **body}).json()["data"] == {
+        **estimated,
+        "memory_available_bytes": pytest.approx(estimated["memory_available_bytes"], rel=0.5),
+        "disk_free_bytes": pytest.approx(estimated["disk_free_bytes"], rel=0.5),
+    }
+    assert client.get("/trainings").json()["pagination"]["total"] == 0
+
+
+def test_trainings_are_found_by_state_model_and_words(client, workshop):
+    recording = workshop.recording()
+    one, two = started(client, recording, name="one"), started(client, recording, name="two")
+    client.post(f"/trainings/{two['id']}/pause")
+
+    def found(**query: Any) -> list[str]:
+        return [each["name"] for each in client.get("/trainings", params=query).json()["data"]]
+
+    assert found(sortBy="name", order="asc") == ["one", "two"]
+    assert found(state="paused") == ["two"]
+    assert found(state=["queued", "paused"], sortBy="name") == ["two", "one"]
+    assert found(search="ONE") == ["one"]
+    assert found(model="made-up", sortBy="state", order="asc") == ["two", "one"]
+    assert found(model="another") == []
+    assert one["id"] != two["id"]
+
+
+def test_pausing_resuming_stopping_and_retrying_act_on_the_newest_job(client, workshop):
+    training = started(client, workshop.recording())
+
+    def post(what: str, status: int = 200) -> Any:
+        answer = client.post(f"/trainings/{training['id']}/{what}")
+        assert answer.status_code == status, answer.text
+        return answer.json().get("data") or error(answer)
+
+    assert post("pause")["state"] == "paused"
+    assert "paused" in post("pause", 409)["message"]
+    assert post("resume")["state"] == "queued"
+    assert post("stop")["state"] == "cancelled"
+    assert "cancelled" in post("resume", 409)["message"]
+    again = post("retry", 202)
+    assert again["state"] == "queued"
+    assert again["job"]["retry_of"] == training["job"]["id"]
+    assert again["job"]["id"] != training["job"]["id"]
+    assert client.get("/trainings").json()["pagination"]["total"] == 1
+
+
+def test_the_state_and_the_last_line_are_those_of_now(client, workshop):
+    training = started(client, workshop.recording())
+    write(workshop, training["id"], [line(1, fvu=0.9, seconds=1.0), line(11, fvu=0.5, seconds=2.0)])
+    workshop.portal.run(
+        lambda session: jobs.claim(session, "training", lease_seconds=60, host="here")  # as a worker does
+    )
+    now = client.get(f"/trainings/{training['id']}").json()["data"]
+    assert now["state"] == JobState.RUNNING
+    assert (now["step"], now["tokens"], now["last_line"]["fvu"]) == (11, 2816, 0.5)
+    assert now["tokens_per_second"] == pytest.approx(1408)
+
+
+def test_curves_of_few_lines_are_the_lines(client, workshop):
+    training = started(client, workshop.recording())
+    write(workshop, training["id"], [line(step, loss=1 / step) for step in (1, 11, 21)])
+    curves = client.get(f"/trainings/{training['id']}/metrics").json()["data"]
+    assert curves["steps"] == [1, 11, 21]
+    assert curves["loss"]["mean"] == curves["loss"]["min"] == curves["loss"]["max"] == [1, 1 / 11, 1 / 21]
+    assert (curves["lines"], curves["sampled"]) == (3, False)
+    assert {each["name"] for each in curves["definitions"]} == {
+        *("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm")
+    }
+    assert all(each["unit"] and each["definition"] for each in curves["definitions"])
+    zoomed = client.get(f"/trainings/{training['id']}/metrics", params={"start_step": 2, "end_step": 11}).json()["data"]
+    assert zoomed["steps"] == [11]
+
+
+def test_a_training_without_lines_has_empty_curves(client, workshop):
+    training = started(client, workshop.recording())
+    curves = client.get(f"/trainings/{training['id']}/metrics").json()["data"]
+    assert (curves["steps"], curves["loss"], curves["lines"]) == ([], {"min": [], "mean": [], "max": []}, 0)
+
+
+def test_a_hundred_thousand_lines_are_drawn_with_their_extremes_and_quickly(client, workshop):
+    training = started(client, workshop.recording())
+    spikes = {33_333: 1e6, 77_777: -5.0}
+    lines = [line(step, loss=spikes.get(step, 1.0), lr=step * 1e-6) for step in range(1, 100_001)]
+    write(workshop, training["id"], lines)
+    path, seconds = f"/trainings/{training['id']}/metrics", []
+    for _ in range(5):
+        begun = time.perf_counter()
+        answer = client.get(path, params={"points": 1000})
+        seconds.append(time.perf_counter() - begun)
+    curves = answer.json()["data"]
+    assert len(curves["steps"]) == 1000
+    assert curves["lines"] == 100_000
+    assert curves["sampled"]
+    assert max(curves["loss"]["max"]) == 1e6
+    assert min(curves["loss"]["min"]) == -5.0
+    assert curves["steps"] == sorted(curves["steps"])
+    assert curves["steps"][-1] == 100_000
+    where = next(i for i, value in enumerate(curves["loss"]["max"]) if value == 1e6)
+    assert curves["steps"][where - 1] < 33_333 <= curves["steps"][where]
+    assert curves["loss"]["mean"][0] == pytest.approx(1.0)
+    print(f"fastest {min(seconds) * 1000:.0f} ms")  # noqa: T201
+    near = client.get(path, params={"points": 1000, "start_step": 33_300, "end_step": 33_400}).json()["data"]
+    assert (len(near["steps"]), near["sampled"]) == (101, False)
+    assert near["loss"]["mean"][33] == 1e6
+
+
+def test_checkpoints_are_those_on_disk(client, workshop):
+    training = started(client, workshop.recording(), name="mine")
+    nothing = client.get(f"/trainings/{training['id']}/checkpoints").json()["data"]
+    assert nothing == {"checkpoints": [], "every_steps": 250, "sae": None, "sae_bytes": None}
+    folder = workshop.settings.home / "saes" / ".mine.partial" / ".work" / "checkpoints" / "step-000000250"
+    folder.mkdir(parents=True)
+    (folder / "state.safetensors").write_bytes(b"x" * 1000)
+    [found] = client.get(f"/trainings/{training['id']}/checkpoints").json()["data"]["checkpoints"]
+    assert (found["step"], found["tokens"], found["bytes"]) == (250, 64_000, 1000)
+
+
+def test_a_training_is_deleted_by_a_job_once_it_has_ended(client, workshop):
+    training = started(client, workshop.recording())
+    assert client.delete(f"/trainings/{training['id']}").status_code == 409
+    client.post(f"/trainings/{training['id']}/stop")
+    answer = client.delete(f"/trainings/{training['id']}")
+    assert answer.status_code == 202, answer.text
+    workshop.work("analysis")
+    assert client.get(f"/trainings/{training['id']}").status_code == 404
+    assert workshop.portal.run(lambda session: trainings.get(session, training["id"])) is None
