@@ -27,7 +27,13 @@ export interface LineChartProps {
   points: readonly Point[];
   series: readonly Series[];
   /** The field along the bottom, and what it is called. */
-  x: { key: string; name: string; format?: (value: number) => string };
+  x: {
+    key: string;
+    name: string;
+    /** Its values are seconds since 1970: marked at round times, written as times of day. */
+    time?: boolean;
+    format?: (value: number) => string;
+  };
   height?: number;
   /** Offers a logarithmic axis; `on` begins with it. */
   log?: "offered" | "on";
@@ -45,6 +51,7 @@ export function LineChart(props: LineChartProps) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [logarithmic, setLogarithmic] = useState(log === "on");
   const name = useId();
+  const unit = series.every((each) => each.unit === series[0]?.unit) ? series[0]?.unit : undefined;
   const shown = series.filter(({ key }) => !hidden.has(key));
   const toggle = (key: string) => {
     const next = new Set(hidden);
@@ -56,6 +63,7 @@ export function LineChart(props: LineChartProps) {
       <figcaption className="mb-2 flex min-h-7 flex-wrap items-center justify-between gap-x-4 gap-y-1">
         <span id={name} className="text-sm font-medium text-ink-2">
           {label}
+          {unit !== undefined && <span className="font-normal text-ink-3">, {unit}</span>}
         </span>
         <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
           {series.length > 1 &&
@@ -72,7 +80,10 @@ export function LineChart(props: LineChartProps) {
                   className="h-0.5 w-3 rounded-full"
                   style={{ background: hidden.has(each.key) ? "var(--line-strong)" : colorOf(each, place) }}
                 />
-                <span className={hidden.has(each.key) ? "line-through" : undefined}>{each.name}</span>
+                <span className={hidden.has(each.key) ? "line-through" : undefined}>
+                  {each.name}
+                  {each.unit !== undefined && each.unit !== unit && <span className="text-ink-3"> {each.unit}</span>}
+                </span>
               </button>
             ))}
           {log && <Switch label="Log scale" checked={logarithmic} onChange={setLogarithmic} />}
@@ -104,7 +115,7 @@ export function written(series: Series, value: number): string {
 
 /** The chart in words: for those who cannot see it. */
 function Summary({ points, series, x }: Pick<LineChartProps, "points" | "series" | "x">) {
-  const at = x.format ?? format.count;
+  const at = x.format ?? (x.time ? (value: number) => format.clock(value) : format.count);
   const lines = series.flatMap((each) => {
     const values = points.flatMap((point) => {
       const [value, place] = [point[each.key], point[x.key]];

@@ -10,7 +10,7 @@ import {
 } from "recharts";
 import * as format from "./format";
 import { colorOf, type LineChartProps, type Point, type Series, written } from "./LineChart";
-import { logTicks, niceTicks } from "./niceTicks";
+import { logTicks, niceTicks, timeTicks } from "./niceTicks";
 
 interface DrawingProps extends LineChartProps {
   shown: readonly Series[];
@@ -33,7 +33,9 @@ export default function LineChartDrawing(props: DrawingProps) {
   const leftTicks = logarithmic ? logTicks(...leftRange) : niceTicks(...leftRange, rows);
   const rightTicks = niceTicks(...rangeOf(points, right), rows);
   const [from, to] = rangeOf(points, [x]);
-  const along = x.format ?? format.short;
+  const seconds = x.time && to - from < 600;
+  const along = x.format ?? (x.time ? (value: number) => format.clock(value, seconds) : format.short);
+  const exactly = x.format ?? (x.time ? (value: number) => format.clock(value) : format.count);
   return (
     <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height }}>
       <Recharts
@@ -48,7 +50,7 @@ export default function LineChartDrawing(props: DrawingProps) {
           dataKey={x.key}
           type="number"
           domain={[from, to]}
-          ticks={niceTicks(from, to, 6).filter((each) => each >= from && each <= to)}
+          ticks={(x.time ? timeTicks(from, to) : niceTicks(from, to, 6)).filter((each) => each >= from && each <= to)}
           tick={tick}
           tickFormatter={along}
           tickLine={false}
@@ -78,7 +80,7 @@ export default function LineChartDrawing(props: DrawingProps) {
         <Tooltip
           isAnimationActive={false}
           cursor={{ stroke: "var(--line-strong)" }}
-          content={(tip) => <Reading tip={tip} series={series} name={x.name} along={x.format ?? format.count} />}
+          content={(tip) => <Reading tip={tip} series={series} name={x.name} along={exactly} />}
         />
         {shown.map((each) => (
           <Line

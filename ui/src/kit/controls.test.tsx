@@ -10,7 +10,7 @@ import { ConfirmDialog } from "./Dialog";
 import { Histogram } from "./Histogram";
 import { NumberInput } from "./inputs";
 import { LineChart } from "./LineChart";
-import { logTicks, niceTicks } from "./niceTicks";
+import { logTicks, niceTicks, timeTicks } from "./niceTicks";
 import { Notes } from "./Notes";
 import { Progress } from "./Progress";
 import { Tabs } from "./Tabs";
@@ -188,6 +188,12 @@ it.each([
   [5, 5, [2, 4, 6, 8]],
 ])("marks %s to %s with round numbers", (low, high, ticks) => {
   expect(niceTicks(low, high)).toEqual(ticks);
+});
+
+it("marks times of day at round minutes", () => {
+  const noon = Date.parse("2026-03-01T12:00:00Z") / 1000;
+  expect(timeTicks(noon + 7, noon + 1800)).toEqual([300, 600, 900, 1200, 1500, 1800].map((after) => noon + after));
+  expect(timeTicks(noon, noon)).toEqual([noon]);
 });
 
 it("marks powers of ten, and not more than fit", () => {

@@ -83,6 +83,12 @@ export function dateTime(then: Date | string): string {
   return new Date(then).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** The time of day of seconds since 1970: `16:17:30`, or `16:17`. */
+export function clock(seconds: number, exact = true): string {
+  const at = new Date(seconds * 1000);
+  return at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: exact ? "2-digit" : undefined });
+}
+
 /** `1 token`, `2 tokens`. */
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;

@@ -20,3 +20,12 @@ export function logTicks(low: number, high: number): number[] {
   const stride = Math.ceil((last - first) / 6);
   return Array.from({ length: Math.floor((last - first) / stride) + 1 }, (_, place) => 10 ** (first + place * stride));
 }
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
+
+/** Round times between two, in seconds since 1970; at most about seven. */
+export function timeTicks(from: number, to: number): number[] {
+  const step = STEPS.find((each) => (to - from) / each <= 6) ?? Math.ceil((to - from) / 6 / 86_400) * 86_400;
+  const first = Math.ceil(from / step);
+  return Array.from({ length: Math.max(0, Math.floor(to / step) - first + 1) }, (_, place) => (first + place) * step);
+}

@@ -33,8 +33,3 @@ function share(part: number | null | undefined, whole: number): number | null {
 function mebi(bytes: number | null | undefined): number | null {
   return bytes === null || bytes === undefined ? null : bytes / 2 ** 20;
 }
-
-/** `14:05` of the visitor's own clock. */
-export function clock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-}

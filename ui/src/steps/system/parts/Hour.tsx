@@ -5,12 +5,12 @@ import { ErrorState } from "@/kit/ErrorState";
 import { number } from "@/kit/format";
 import { LineChart } from "@/kit/LineChart";
 import { Segments } from "@/kit/Tabs";
-import { clock, pointsOf } from "../points";
+import { pointsOf } from "../points";
 import { historyQuery } from "../queries";
 
 const spans = ["5", "15", "60"] as const;
 const percent = (value: number) => `${number(value, 3)} %`;
-const time = { key: "t", name: "Time", format: clock };
+const time = { key: "t", name: "Time", time: true };
 
 /** How the machine was in the last hour. */
 export function Hour() {
