@@ -18,7 +18,7 @@ class Client:
     """A studio that runs somewhere, and all that can be asked of it.
 
         with mistudio.Client() as studio:
-            dataset = studio.datasets.add("/home/me/texts").wait()
+            dataset = studio.datasets.add("~/texts").wait()
             for event in studio.steering.stream("my-features", "Once there was", {1234: 2.0}):
                 ...
 

@@ -1,6 +1,6 @@
 """Talk to the engine.
 
-    async with EngineClient("unix:/home/me/.mistudio/studio/run/engine.sock") as engine:
+    async with EngineClient("unix:/home/you/.mistudio/studio/run/engine.sock") as engine:
         status = await engine.status()
         async with engine.generate(request) as events:
             async for event in events:
