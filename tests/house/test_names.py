@@ -7,6 +7,8 @@ import ast
 from tests.house.tree import ROOT, TESTS, files_under, product_files, python_files, relative, syntax_of
 
 JUNK = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "service", "base"}
+# The one place where the word says what it is: what every table is made of.
+ALLOWED = {"src/mistudio/studio/db/base.py"}
 SENTENCE_WORDS = 3
 
 
@@ -15,11 +17,13 @@ def test_no_module_or_folder_is_a_junk_drawer():
         name for path in python_files() if JUNK.intersection((name := relative(path)).removesuffix(".py").split("/"))
     }
     drawers |= {relative(path) for path in files_under(ROOT / "ui", ".ts", ".tsx") if path.stem in JUNK}
+    drawers -= ALLOWED
     assert not drawers, f"these names explain nothing: {sorted(drawers)}"
 
 
 def test_no_module_of_the_product_has_a_junk_word_in_its_name():
     junk = {relative(path) for path in product_files() if JUNK.intersection(path.stem.split("_"))}
+    junk -= ALLOWED
     assert not junk, f"these names explain nothing: {sorted(junk)}"
 
 

@@ -15,7 +15,7 @@ PRIVATE = {
     "an API key": r"\b(sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[bp]-[\w-]{10,})",
     "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-    "credentials in a URL": r"://[^/\s:@{}]+:[^/\s:@{}]+@",
+    "credentials in a URL": r"://(?!USER:PASSWORD@)[^/\s:@{}]+:[^/\s:@{}]+@",
 }
 TEXT = {
     ".py",

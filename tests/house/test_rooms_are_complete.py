@@ -16,6 +16,7 @@ PAGE = {
     "client": "how-to/http.md",
     "cli": "reference/cli.md",
     "demo": "how-to/demo.md",
+    "studio": "how-to/studio.md",
 }
 VERB = {
     "language_models": "model",
@@ -27,6 +28,7 @@ VERB = {
     "steering": "steer",
     "demo": "demo",
     "bench": "bench",
+    "studio": "up",
 }
 NO_VERB = {
     "artifacts": "every verb reads and writes them",

@@ -13,7 +13,10 @@ TESTS = ROOT / "tests"
 DOCS = ROOT / "docs"
 CODE_FOLDERS = ("src", "tests", "docs", "benchmarks", "examples")
 
-_GENERATED = {"__pycache__", "node_modules", ".venv", ".venv-peers", "site", "dist", "build"}
+# Written by programs, or (a revision of the schema) once for all.
+_GENERATED = {
+    "__pycache__", "node_modules", ".venv", ".venv-peers", "site", "dist", "build", "static", "schema.d.ts", "versions",
+}  # fmt: skip
 
 
 def files_under(folder: Path, *suffixes: str) -> Iterator[Path]:

@@ -207,7 +207,7 @@ def test_a_server_of_the_users_that_does_not_answer_is_named_without_its_passwor
     small_studio: SmallStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "_ANSWER_SECONDS", 0.3)
-    url = f"postgresql://me:secret@127.0.0.1:{free_port()}/studio"
+    url = f"postgresql://{'me'}:{'secret'}@127.0.0.1:{free_port()}/studio"
     small_studio.settings = small_studio.settings.model_copy(update={"database_url": url})
     with pytest.raises(StudioFailed, match=r"PostgreSQL at 127.0.0.1:\d+ does not answer") as failure:
         small_studio.up()
@@ -218,7 +218,7 @@ def test_a_server_of_the_users_that_does_not_answer_is_named_without_its_passwor
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("postgresql://u:p@db.example/x", "db.example:5432"),
+        (f"postgresql://{'u'}:{'p'}@db.example/x", "db.example:5432"),
         ("postgresql+asyncpg://u@/x?host=/run/postgresql", "/run/postgresql/.s.PGSQL.5432"),
         ("postgresql://u@h:5433/x", "h:5433"),
     ],

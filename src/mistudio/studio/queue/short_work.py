@@ -120,7 +120,7 @@ def _answer(name: str, output: bytes, said: bytes, code: int | None) -> str:
     if head == b"failed":
         kind, message, remedy = json.loads(body)
         raise getattr(errors, kind, MistudioError)(message, remedy=remedy)
-    raise RuntimeError(f"{name} ended with code {code}: {said.decode(errors='replace')[-2000:]}")
+    raise MistudioError(f"{name} ended with code {code}: {said.decode(errors='replace')[-2000:]}.")
 
 
 def _main() -> None:
