@@ -1,6 +1,6 @@
 """The worker's processes: `run` takes jobs, `beat` sends the reconciler's message, `job` does one job.
 
-python -m mistudio.studio.worker run [READY_FILE] | beat | job JOB_ID LEASE
+python -m mistudio.studio.worker run [READY_FILE] | beat [READY_FILE] | job JOB_ID LEASE
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import logging
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import beat_init, worker_ready, worker_shutting_down
 
 from mistudio.studio.queue.celery_app import RECONCILE, WAKE, Waker, celery_app
 from mistudio.studio.queue.portal import Portal
@@ -40,8 +41,7 @@ def run(settings: Settings, ready_file: Path | None = None) -> None:
             waker.wake(queue)
 
     def begin(**_: object) -> None:
-        if ready_file is not None:
-            ready_file.write_text(str(os.getpid()), encoding="ascii")
+        _announce(ready_file)
         # What a worker that died left behind is taken up at once.
         for queue in runner.reconcile():
             threading.Thread(target=runner.work, args=(queue,), daemon=True).start()
@@ -52,9 +52,10 @@ def run(settings: Settings, ready_file: Path | None = None) -> None:
            "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", settings.log_level)  # fmt: skip
 
 
-def beat(settings: Settings) -> None:
-    """Send the reconciler's message every few seconds."""
+def beat(settings: Settings, ready_file: Path | None = None) -> None:
+    """Send the reconciler's message every few seconds; this process's number stands in the ready file once it does."""
     settings.run_dir.mkdir(parents=True, exist_ok=True)
+    beat_init.connect(lambda **_: _announce(ready_file), weak=False)
     _start(celery_app(settings), "beat", "--loglevel", "WARNING", "--pidfile", "")
 
 
@@ -67,6 +68,12 @@ def job(settings: Settings, job_id: str, lease: str) -> None:
     run_job(settings, job_id, lease, function_of)
 
 
+def _announce(ready_file: Path | None) -> None:
+    if ready_file is not None:
+        with suppress(OSError):  # On a full disk it works all the same.
+            ready_file.write_text(str(os.getpid()), encoding="ascii")
+
+
 def _start(app: Celery, *arguments: str) -> None:
     app.start(argv=list(arguments))
 
@@ -75,12 +82,10 @@ def main(arguments: list[str]) -> None:
     """Be one of the processes."""
     settings = load_settings()
     match arguments:
-        case ["run"]:
-            run(settings)
-        case ["run", ready_file]:
-            run(settings, Path(ready_file))
-        case ["beat"]:
-            beat(settings)
+        case ["run", *ready_file]:
+            run(settings, *map(Path, ready_file))
+        case ["beat", *ready_file]:
+            beat(settings, *map(Path, ready_file))
         case ["job", job_id, lease]:
             job(settings, job_id, lease)
         case _:

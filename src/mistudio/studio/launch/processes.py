@@ -5,18 +5,15 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from mistudio.studio.db.embedded import EmbeddedPostgres
 from mistudio.studio.launch.identity import MARK
 from mistudio.studio.settings import Settings
-
-_STEADY_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -57,27 +54,12 @@ def declared(settings: Settings, listener: int) -> tuple[Process, ...]:
     processes = [_postgres(EmbeddedPostgres(settings.postgres_dir))] if settings.database_url is None else []
     after = tuple(process.name for process in processes)
     processes += [_migrate(after), _engine(settings)]
-    for number in range(1, settings.api_processes + 1):
-        title = _numbered("pages and API", number, settings.api_processes)
-        ready_file = settings.run_dir / f"api-{number}.ready"
-        processes.append(
-            Process(
-                f"api-{number}",
-                title,
-                _python("launch.serve", str(listener), str(ready_file)),
-                partial(announced, ready_file),
-                after=("migrate",),
-                answers=True,
-            )
-        )
+    processes += [_api(settings, number, listener) for number in range(1, settings.api_processes + 1)]
     for number in range(1, settings.workers + 1):
-        title, ready_file = _numbered("worker", number, settings.workers), settings.run_dir / f"worker-{number}.ready"
-        command, is_ready = _python("worker", "run", str(ready_file)), partial(announced, ready_file)
-        processes.append(Process(f"worker-{number}", title, command, is_ready, after=("migrate",)))
+        title = _numbered("worker", number, settings.workers)
+        processes.append(_announcing(settings, f"worker-{number}", title, "worker", "run"))
     if settings.workers:
-        processes.append(
-            Process("beat", "timetable", _python("worker", "beat"), _steadily(), after=("migrate",), stop_seconds=3)
-        )
+        processes.append(_announcing(settings, "beat", "timetable", "worker", "beat"))
     return tuple(processes)
 
 
@@ -104,7 +86,7 @@ def _postgres(server: EmbeddedPostgres) -> Process:
 
 
 def _migrate(after: tuple[str, ...]) -> Process:
-    return Process("migrate", "database schema", _python("db.migrate"), _steadily(), after=after, once=True)
+    return Process("migrate", "database schema", _python("db.migrate"), lambda _: False, after=after, once=True)
 
 
 def _engine(settings: Settings) -> Process:
@@ -118,14 +100,20 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"mistudio.studio.{module}", *arguments)
 
 
+def _api(settings: Settings, number: int, listener: int) -> Process:
+    title = _numbered("pages and API", number, settings.api_processes)
+    return replace(_announcing(settings, f"api-{number}", title, "launch.serve", str(listener)), answers=True)
+
+
+def _announcing(settings: Settings, name: str, title: str, module: str, *arguments: str) -> Process:
+    """A process that needs the schema, and writes its number into a file when it does its work."""
+    ready_file = settings.run_dir / f"{name}.ready"
+    command = _python(module, *arguments, str(ready_file))
+    return Process(name, title, command, partial(announced, ready_file), after=("migrate",))
+
+
 def _numbered(title: str, number: int, of: int) -> str:
     return f"{title} {number}" if of > 1 else title
-
-
-def _steadily() -> Callable[[int], bool]:
-    """Whether a process has run for long enough to have failed, if it were to."""
-    since: dict[int, float] = {}
-    return lambda pid: time.monotonic() - since.setdefault(pid, time.monotonic()) > _STEADY_SECONDS
 
 
 def announced(file: Path, pid: int) -> bool:

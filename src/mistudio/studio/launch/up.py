@@ -130,8 +130,9 @@ def _held(settings: Settings) -> Iterator[tuple[int, socket] | None]:
         yield None
         return
     try:
-        stop_request(settings).unlink(missing_ok=True)
-        state_path(settings).unlink(missing_ok=True)
+        # In a container that starts anew, processes get the numbers that such files already hold.
+        for path in (stop_request(settings), state_path(settings), *settings.run_dir.glob("*.ready")):
+            path.unlink(missing_ok=True)
         end_strays(settings, keep_jobs=True)
         with listen(settings) as listener:
             yield lock, listener
