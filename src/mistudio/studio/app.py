@@ -34,6 +34,7 @@ from mistudio.studio.http.dependencies import StudioState
 from mistudio.studio.http.edge import Edge
 from mistudio.studio.http.guard import Guard
 from mistudio.studio.http.health import Health
+from mistudio.studio.http.held_features import HeldFeatures
 from mistudio.studio.http.idempotency import REPLAYED, Idempotency
 from mistudio.studio.http.logs import configure_logging
 from mistudio.studio.http.metrics import Metrics
@@ -86,7 +87,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
         engine, waker, machine = EngineClient(settings.engine_address), Waker(settings), Machine(settings)
         health = Health(settings, database, waker)
-        api.state.studio = StudioState(settings, database, waker, engine, machine, live, health, metrics)
+        features = HeldFeatures(database, settings.annotations_dir)
+        api.state.studio = StudioState(settings, database, waker, engine, machine, live, health, metrics, features)
         await _seed(database)
         live.start()
         tasks = [
@@ -100,6 +102,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await live.stop()
+            await features.close()
             await engine.close()
             await health.close()
             await database.close()

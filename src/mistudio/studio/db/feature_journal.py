@@ -113,8 +113,13 @@ def read(folder: Path, feature_set_id: str) -> Said:
         said.latest["updated_at"][latent] = at
         for name in FIELDS:
             if name in line:
-                said.latest[name][latent] = line[name]
+                said.latest[name][latent] = _storable(line[name])
     return said
+
+
+def _storable(value: Any) -> Any:
+    # Whoever edits the file may write what PostgreSQL's text cannot hold.
+    return value.replace("\x00", "") if isinstance(value, str) else value
 
 
 async def _write(session: Session, feature_set_id: str, name: str, values: Mapping[int, Any]) -> None:
@@ -122,10 +127,14 @@ async def _write(session: Session, feature_set_id: str, name: str, values: Mappi
     kind = _TYPES.get(name, DateTime(timezone=True))
     for first in range(0, len(items), _AT_ONCE):
         some = items[first : first + _AT_ONCE]
-        told = func.unnest(
-            bindparam("latents", [latent for latent, _ in some], ARRAY(Integer)),
-            bindparam("values", [value for _, value in some], ARRAY(kind)),
-        ).table_valued("latent", "value", name="told").render_derived()
+        told = (
+            func.unnest(
+                bindparam("latents", [latent for latent, _ in some], ARRAY(Integer)),
+                bindparam("values", [value for _, value in some], ARRAY(kind)),
+            )
+            .table_valued("latent", "value", name="told")
+            .render_derived()
+        )
         await session.execute(
             update(Feature)
             .where(Feature.feature_set_id == feature_set_id, Feature.latent == told.c.latent)

@@ -15,8 +15,8 @@ from math import ceil, floor
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
-    REAL,
     ColumnElement,
+    Double,
     Select,
     cast,
     func,
@@ -173,7 +173,7 @@ def _conditions(of: FeatureSet, wanted: Wanted, query: _Query | None) -> list[Co
     if wanted.max_density is not None:
         found.append(Feature.count <= _largest_count(wanted.max_density, of.tokens))
     if wanted.min_max is not None:
-        found.append(Feature.max >= cast(wanted.min_max, REAL))
+        found.append(Feature.max >= cast(wanted.min_max, Double))
     if wanted.alive is not None:
         found.append(Feature.count > 0 if wanted.alive else Feature.count == 0)
     if wanted.starred is not None:
@@ -325,7 +325,7 @@ async def _ranked(
     labels = select(*columns).where(*conditions, in_labels).limit(RANKED)
     others = select(*columns).where(*conditions, in_labels.is_not(True)).limit(RANKED)
     found = union_all(labels.subquery().select(), others.subquery().select()).cte("found")
-    weights = literal_column(_WEIGHTS)
+    weights: ColumnElement[str] = literal_column(_WEIGHTS)
     rank = func.ts_rank(weights, found.c.words, query.matches) + func.ts_rank(weights, found.c.words, query.exact)
     ranked = await session.execute(
         select(found.c.latent, func.count().over()).order_by(rank.desc(), found.c.latent).offset(offset).limit(limit)

@@ -6,7 +6,7 @@ async def list_jobs(studio: Studio, session: Transaction, wanted: Paging) -> Pag
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
@@ -16,9 +16,11 @@ from mistudio.studio.db.session import Database, Session
 from mistudio.studio.engine.client import EngineClient
 from mistudio.studio.events.sockets import LiveEvents
 from mistudio.studio.http.health import Health
+from mistudio.studio.http.held_features import HeldFeatures
 from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.schemas import Item, Page, Pagination
 from mistudio.studio.queue.celery_app import Waker
+from mistudio.studio.sampling.history import Histories
 from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.settings import Settings
 
@@ -35,6 +37,8 @@ class StudioState:
     live: LiveEvents
     health: Health
     metrics: Metrics
+    features: HeldFeatures
+    histories: Histories = field(default_factory=Histories)
 
 
 # Asynchronous like every dependency here: the framework runs others in threads, which costs more than they do.

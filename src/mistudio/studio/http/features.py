@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from mistudio.config import Config
+from mistudio.studio.http.measured import Measured
+from mistudio.studio.http.references import Ref
 from mistudio.studio.http.schemas import ApiModel, Page, Pagination
-
-Sort = Literal["latent", "density", "count", "max", "mean", "documents", "label", "score", "starred", "relevance"]
-"""What the table can be sorted by; relevance needs a search."""
-
-
-class Named(ApiModel):
-    """Something that has a page of its own."""
-
-    id: str
-    name: str
 
 
 class FeatureSetOut(ApiModel):
@@ -27,10 +19,10 @@ class FeatureSetOut(ApiModel):
     id: str
     name: str
     bytes: int
-    sae: Named | None
+    sae: Ref | None
     """Null where it is gone."""
-    model: Named | None
-    tokenization: Named | None
+    model: Ref | None
+    tokenization: Ref | None
     hook: str
     """Hook point of the SAE."""
     tokens: int
@@ -99,25 +91,13 @@ class FeaturePagination(Pagination):
     """Which part of the table this is."""
 
     estimated: bool
-    """Whether `total` is an estimate, because very many match a search."""
+    """Whether `total` is a lower bound: more match the search than are counted."""
 
 
 class FeatureList(Page[FeatureOut]):
     """Some rows of the table."""
 
     pagination: FeaturePagination
-
-
-class Statistic(ApiModel):
-    """A number with what it means."""
-
-    name: str
-    title: str
-    value: float | None
-    """Null where it is not defined for this latent."""
-    unit: str
-    """Empty for a bare count or ratio."""
-    definition: str
 
 
 class TokenLogit(ApiModel):
@@ -146,6 +126,7 @@ class SuggestedSteering(ApiModel):
     """In units of the largest activation; null for a dead latent, which has no unit."""
     max_activation: float
     """What a strength of 1 adds, as a multiple of the decoder row."""
+    reason: str
 
 
 class Neighbours(ApiModel):
@@ -160,7 +141,8 @@ class FeaturePage(ApiModel):
 
     feature_set: FeatureSetOut
     feature: FeatureOut
-    statistics: list[Statistic]
+    statistics: list[Measured]
+    """Without those that a dead latent does not have."""
     histogram: Histogram
     """Of its activations above 0."""
     lens: LogitLensOut
@@ -225,14 +207,23 @@ class Examples(ApiModel):
     """Empty for a dead latent."""
 
 
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the character NUL cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
 class FeatureChange(Config):
     """What is to be said of a feature; what is not given stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "dates and years", "starred": True}]})
 
-    label: str | None = Field(default=None, max_length=500)
+    label: Annotated[Text, Field(max_length=500)] | None = None
     """Null removes it."""
-    notes: str | None = Field(default=None, max_length=20_000)
+    notes: Annotated[Text, Field(max_length=20_000)] | None = None
     """Null removes them."""
     starred: bool = False
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mistudio.activations import estimate as recordings
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.estimate import RunningModel
+from mistudio.features import estimate as features
 from mistudio.hardware import Estimate, Reached
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
-from mistudio.studio.queue.inputs import TrainInputs, trace_inputs, train_inputs, width_at
-from mistudio.studio.queue.requests import Request, Trace, Train
+from mistudio.studio.queue.inputs import TrainInputs, find_inputs, trace_inputs, train_inputs, width_at
+from mistudio.studio.queue.requests import Find, Request, Trace, Train
 from mistudio.training import estimate as trainings
 from mistudio.training.config import TrainConfig
 
@@ -36,6 +38,8 @@ async def estimate(session: Session, request: Request, device: str = "cpu") -> E
         return await _training(session, await train_inputs(session, request), device)
     if isinstance(request, Trace):
         return await _recording(session, request, device)
+    if isinstance(request, Find):
+        return await _features(session, request, device)
     return Estimate(seconds_basis="unknown: work of this kind is not estimated")
 
 
@@ -58,6 +62,49 @@ async def _recording(session: Session, request: Trace, device: str) -> Estimate:
     widths = {hook: width_at(found.model, hook) for hook in config.hooks}
     tokens = tokens_in(found.tokenization, config.split)
     return recordings.estimate(config, model, widths, tokens, device=device, reached=await _recordings_reached(session))
+
+
+async def _features(session: Session, request: Find, device: str) -> Estimate:
+    found = await find_inputs(session, request)
+    layer = HookPoint.parse(found.sae.hook).layer
+    text = _encoded(found.sae, found.model, layer, runs=not found.recordings)
+    recorded = sum(row.tokens for row in found.recordings)
+    tokens = recorded or tokens_in(found.tokenization, "train")
+    return features.estimate(
+        request.config, replace(text, tokens=tokens), device=device, reached=await _features_reached(session)
+    )
+
+
+def _encoded(sae: Sae, model: Model, layer: int, *, runs: bool) -> features.EncodedText:
+    batch_tokens = StreamConfig().batch_contexts * 256
+    return features.EncodedText(
+        d_in=sae.d_in,
+        d_sae=sae.d_sae,
+        active=sae.k or sae.l0 or 64,
+        tokens=0,
+        vocab_size=model.vocab_size,
+        model=running_model(model, layer, batch_tokens),
+        runs=runs,
+    )
+
+
+async def _features_reached(session: Session) -> list[Reached]:
+    """How fast the newest feature sets were found."""
+    rows, _ = await artifacts.page(session, "feature_set", limit=_EARLIER)
+    saes = await artifacts.by_ids(session, "sae", _ids(row.sae_id for row in rows))
+    models = await artifacts.by_ids(session, "model", _ids(row.model_id for row in rows))
+    found = []
+    for row in rows:
+        speed, sae, model = (
+            row.manifest["metrics"].get("tokens_per_second"),
+            saes.get(row.sae_id),
+            models.get(row.model_id),
+        )
+        if speed and sae is not None and model is not None:
+            runs = row.manifest["config"]["source"].get("from") != "recording"
+            text = _encoded(sae, model, HookPoint.parse(sae.hook).layer, runs=runs)
+            found.append(Reached(row.name, speed, text.flop_per_token))
+    return found
 
 
 def running_model(model: Model, layer: int, batch_tokens: int) -> RunningModel:

@@ -12,7 +12,7 @@ from mistudio.language_models.hook_points import HookPoint, HookSite
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
-from mistudio.studio.queue.requests import Entity, Evaluate, Trace, Train
+from mistudio.studio.queue.requests import Entity, Evaluate, Find, Trace, Train
 
 _BYTES = {"float16": 2, "float32": 4}
 
@@ -42,6 +42,18 @@ class ModelOnText:
 
     model: Model
     tokenization: Tokenization
+
+
+@dataclass(frozen=True)
+class FindInputs:
+    """What finding features reads."""
+
+    request: Find
+    """With ids in place of names."""
+    sae: Sae
+    model: Model
+    tokenization: Tokenization
+    recordings: tuple[Recording, ...]
 
 
 async def row_of(session: Session, entity: Entity, id_or_name: str) -> Any:
@@ -108,6 +120,37 @@ async def evaluate_inputs(session: Session, request: Evaluate) -> tuple[Sae, Mod
     if (width := width_at(found.model, sae.hook)) != sae.d_in:
         raise ShapeError(f"{sae.name} reads {sae.d_in} dimensions, and {sae.hook} of {found.model.name} has {width}.")
     return sae, found
+
+
+async def find_inputs(session: Session, request: Find) -> FindInputs:
+    """Look up what finding features reads.
+
+    Raises:
+        NotFound: the SAE, the model, the tokenization or a recording is not there.
+        ShapeError: the SAE does not fit the model.
+        BadInput: a recording is of another text, or does not hold the SAE's hook point.
+    """
+    wanted = Evaluate(sae_id=request.sae_id, model_id=request.model_id, tokenization_id=request.tokenization_id)
+    sae, found = await evaluate_inputs(session, wanted)
+    recordings: list[Recording] = [await row_of(session, "recording", each) for each in request.recording_ids]
+    for row in recordings:
+        if row.tokenization_id not in (None, found.tokenization.id):
+            raise BadInput(
+                f"{row.name} is a recording of another text than {found.tokenization.name}.",
+                remedy="Choose a recording of that text, or none: then the model runs along.",
+            )
+        if sae.hook not in row.hooks:
+            raise BadInput(
+                f"{row.name} does not hold {sae.hook}, which {sae.name} reads.",
+                remedy=f"It holds {', '.join(row.hooks)}. Choose another, or none: then the model runs along.",
+            )
+    ids = {
+        "sae_id": sae.id,
+        "model_id": found.model.id,
+        "tokenization_id": found.tokenization.id,
+        "recording_ids": tuple(row.id for row in recordings),
+    }
+    return FindInputs(request.model_copy(update=ids), sae, found.model, found.tokenization, tuple(recordings))
 
 
 def width_at(model: Model, hook: str) -> int:
