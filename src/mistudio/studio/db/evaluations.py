@@ -63,10 +63,5 @@ async def counts(session: Session, sae_ids: Sequence[str]) -> dict[str, int]:
 
 async def newest(session: Session, sae_ids: Sequence[str]) -> dict[str, Evaluation]:
     """The newest evaluation of each of these SAEs that has one."""
-    found = (
-        select(Evaluation)
-        .where(Evaluation.sae_id.in_(sae_ids))
-        .distinct(Evaluation.sae_id)
-        .order_by(Evaluation.sae_id, Evaluation.created_at.desc())
-    )
-    return {row.sae_id: row for row in await session.scalars(found)}
+    oldest_first = select(Evaluation).where(Evaluation.sae_id.in_(sae_ids)).order_by(Evaluation.created_at)
+    return {row.sae_id: row for row in await session.scalars(oldest_first)}

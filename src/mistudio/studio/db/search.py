@@ -66,7 +66,7 @@ async def search(session: Session, text: str, *, limit: int) -> list[Found]:
         .subquery()
         for entity, table, name, detail, part_of in _NAMED
     ]
-    rows = (await session.execute(union_all(*(select(part) for part in parts)))).tuples().all()
+    rows = await session.execute(union_all(*(select(part) for part in parts)))
     return [Found(*row) for row in rows] + await _labels(session, text, limit)
 
 
@@ -81,5 +81,5 @@ async def _labels(session: Session, text: str, limit: int) -> list[Found]:
     rows = await session.execute(wanted)
     return [
         Found("feature", f"{set_id}/{latent}", label or "", f"latent {latent} of {name}", set_id)
-        for set_id, latent, label, name in rows.tuples()
+        for set_id, latent, label, name in rows
     ]
