@@ -33,4 +33,5 @@ def page_of(
     order: Sequence[int] = rows if seed is None else np.random.default_rng(seed).permutation(rows).tolist()
     shorter = replace(paging, limit=max(1, min(paging.limit, _PAGE_TOKENS // tokens.context_length)))
     shown = order[shorter.offset : shorter.offset + shorter.limit]
-    return shorter.of(contexts(tokens, shown, TokenTable.open(text).pieces), len(order))
+    page = shorter.of(contexts(tokens, shown, TokenTable.open(text).pieces), len(order))
+    return Page[SampleContext](data=page.data, pagination=page.pagination)
