@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
-import { useNavigate } from "react-router";
+import { useNavigate, useSearchParams } from "react-router";
 import { ApiError } from "@/api/errors";
 import { openapiQuery } from "@/api/schemas";
 import { ErrorState } from "@/kit/ErrorState";
@@ -8,7 +8,7 @@ import { defaultsOf, type FormValues, problemsOf } from "@/kit/formValues";
 import { fieldsOf } from "@/kit/jsonSchema";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
-import { estimateQuery, modelsQuery, tokenizationsQuery, useStart } from "./newQueries";
+import { estimateQuery, modelsQuery, type Template, templatesQuery, tokenizationsQuery, useStart } from "./newQueries";
 import { EstimateCard } from "./parts/EstimateCard";
 import { OptionsCard } from "./parts/OptionsCard";
 import { Preparation } from "./parts/Preparation";
@@ -31,11 +31,24 @@ export default function NewTrainingPage() {
   return <Form fields={fieldsOf(document.data.components.schemas.TrainConfig ?? {}, document.data)} />;
 }
 
+/** A template that the address names is in use from the start. */
+function useTemplateOfAddress(): Template | undefined {
+  const [view] = useSearchParams();
+  return useQuery(templatesQuery).data?.find(({ id }) => id === view.get("template"));
+}
+
 function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
   const navigate = useNavigate();
   const [choice, change] = useChoice();
   const [values, setValues] = useState<FormValues>(() => defaultsOf(fields));
   const [template, setTemplate] = useState<string | null>(null);
+  const asked = useTemplateOfAddress();
+  const [applied, setApplied] = useState(false);
+  if (asked && !applied) {
+    setApplied(true);
+    setTemplate(asked.name);
+    setValues({ ...values, ...asked.config.train });
+  }
   const [name, setName] = useState("");
   const models = useQuery(modelsQuery).data?.items ?? [];
   const tokenizations = useQuery(tokenizationsQuery).data?.items ?? [];

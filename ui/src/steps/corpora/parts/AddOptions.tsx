@@ -63,20 +63,23 @@ export function AddOptions({ preview, wanted, onChange, onLook }: OptionsProps) 
       <Field label="At most" unit="documents" description="Empty: all of them.">
         {(ids) => <NumberInput {...ids} whole min={1} value={wanted.limit} onChange={(limit) => set({ limit })} />}
       </Field>
-      <div>
-        <Slider
-          label="Set aside for evaluation"
-          min={0}
-          max={0.5}
-          step={0.01}
-          value={wanted.held_out}
-          onChange={(held_out) => set({ held_out })}
-          valueText={percent(wanted.held_out)}
-        />
-        <p className="mt-1 text-sm text-ink-3">
-          An SAE never trains on these documents, so that measuring it on them is fair.
-        </p>
-      </div>
+      <Field
+        label="Set aside for evaluation"
+        unit={percent(wanted.held_out)}
+        description="An SAE never trains on these documents, so that measuring it on them is fair."
+      >
+        {() => (
+          <Slider
+            label="Set aside for evaluation"
+            min={0}
+            max={0.5}
+            step={0.01}
+            value={wanted.held_out}
+            onChange={(held_out) => set({ held_out })}
+            valueText={percent(wanted.held_out)}
+          />
+        )}
+      </Field>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { Card } from "@/kit/Card";
 import { cx } from "@/kit/cx";
 import { Field } from "@/kit/Field";
 import type { FormValues } from "@/kit/formValues";
-import { count, short } from "@/kit/format";
+import { short } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import type { FieldDescriptor } from "@/kit/jsonSchema";
 import { SchemaForm } from "@/kit/SchemaForm";
@@ -36,7 +36,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
                 aria-pressed={template === each.name}
                 onClick={() => onTemplate(each.name, { ...values, ...each.config.train })}
                 className={cx(
-                  "h-full w-full rounded-lg border p-3 text-left transition-colors",
+                  "flex h-full w-full flex-col rounded-lg border p-3 text-left transition-colors",
                   template === each.name
                     ? "border-accent bg-accent-soft"
                     : "border-line bg-surface hover:border-line-strong",
@@ -109,10 +109,9 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
           hidden={["tokens", "lr", "sae.k", "sae.expansion"]}
           advanced={fields.map(({ name }) => name)}
           units={{ batch_size: "tokens", buffer_tokens: "tokens", warmup_steps: "steps", log_every: "steps" }}
-          automatic={`chosen by itself`}
+          automatic="chosen by itself"
         />
       </div>
-      <p className="sr-only">{`${count(fields.length)} options in all`}</p>
     </Card>
   );
 }

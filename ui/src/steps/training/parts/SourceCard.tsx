@@ -53,6 +53,7 @@ function ModelAndText({ choice, change }: Part) {
   const models = useQuery(modelsQuery).data?.items ?? [];
   const datasets = useQuery(datasetsQuery).data?.items ?? [];
   const model = models.find(({ id }) => id === choice.model);
+  const layer = choice.layer ?? middle(model) ?? 0;
   return (
     <div className="grid gap-5 md:grid-cols-2">
       <Field label="Model" description="The language model whose inside is read.">
@@ -92,15 +93,23 @@ function ModelAndText({ choice, change }: Part) {
       </Field>
       {model && (
         <>
-          <Slider
-            label="Layer"
-            value={choice.layer ?? middle(model) ?? 0}
-            onChange={(layer) => change({ layer })}
-            min={0}
-            max={model.n_layers - 1}
-            step={1}
-            valueText={`${choice.layer ?? middle(model) ?? 0} of 0 to ${model.n_layers - 1}`}
-          />
+          <Field
+            label={`Layer ${layer}`}
+            unit={`0 to ${model.n_layers - 1}`}
+            description="Counted from 0. The middle is a good place to begin."
+          >
+            {() => (
+              <Slider
+                label="Layer"
+                value={layer}
+                onChange={(next) => change({ layer: next })}
+                min={0}
+                max={model.n_layers - 1}
+                step={1}
+                valueText={`layer ${layer} of 0 to ${model.n_layers - 1}`}
+              />
+            )}
+          </Field>
           <Field
             label="Hook point"
             description="Early layers hold words, late ones the next word; meanings live in the middle."
