@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """Where a browser on this machine finds the studio."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{host}:{self.port}"
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @cached_property
     def store(self) -> LocalStore:

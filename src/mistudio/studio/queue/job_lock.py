@@ -52,7 +52,7 @@ def holder(folder: Path) -> psutil.Process | None:
     with suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
         content = json.loads((folder / "lock").read_text())
         process = psutil.Process(content["pid"])
-        if abs(process.create_time() - content["started"]) < 0.05:
+        if abs(process.create_time() - content["started"]) < 2.0:
             return process
     return None
 
