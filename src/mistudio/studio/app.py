@@ -41,6 +41,7 @@ from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.pages import Pages
 from mistudio.studio.http.rate_limits import RateLimiter, RateLimits
 from mistudio.studio.http.request_id import HEADER
+from mistudio.studio.http.store_index import look_at_store
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.sampling.sampler import keep_sampling
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         tasks = [
             asyncio.create_task(keep_sampling(database, machine)),
             asyncio.create_task(limits.keep_summing(database)),
+            asyncio.create_task(_look_at_first(settings, database)),
         ]
         try:
             yield
@@ -109,6 +111,14 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     app = in_layers(build_api(lifespan), settings, database, limits, live)
     return Edge(app, metrics.measure)
+
+
+async def _look_at_first(settings: Settings, database: Database) -> None:
+    """What the command line made while the studio was down appears by itself."""
+    try:
+        await look_at_store(settings, database)
+    except Exception:
+        log.exception("the store could not be looked at")
 
 
 def in_layers(api: ASGIApp, settings: Settings, database: Database, limits: RateLimits, live: LiveEvents) -> ASGIApp:

@@ -49,7 +49,8 @@ def run(settings: Settings, ready_file: Path | None = None) -> None:
     worker_ready.connect(begin, weak=False)
     worker_shutting_down.connect(lambda **_: runner.stop(), weak=False)
     _start(app, "worker", "--pool", "threads", "--concurrency", str(_THREADS), "--queues", ",".join(QUEUES),
-           "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", _quieter(settings.log_level))  # fmt: skip
+           "--without-gossip", "--without-mingle", "--without-heartbeat",
+           "--loglevel", _quieter(settings.log_level))  # fmt: skip
 
 
 def _quieter(level: str) -> str:
