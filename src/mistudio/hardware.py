@@ -26,6 +26,16 @@ def cpu_multiplies_bfloat16() -> bool:
     )
 
 
+def processor_has_bfloat16() -> bool:
+    """As `cpu_multiplies_bfloat16`, without torch: by what Linux says of the processor; False where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(flags.split())
+
+
 def fast_dtype(device: torch.device) -> torch.dtype:
     """The dtype in which matrix products are fastest on `device` without leaving float32's range."""
     import torch

@@ -76,6 +76,10 @@ class Workshop:
         """The row of a thing, by id or name."""
         return self.portal.run(lambda session: artifacts.get(session, entity, name))
 
+    def rows(self, entity: str) -> list[Any]:
+        """All rows of an entity."""
+        return self.portal.run(lambda session: artifacts.page(session, entity))[0]
+
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, request: Request, **options: Any) -> Job:

@@ -169,7 +169,7 @@ def model_and_text(store: LocalStore, progress: Progress, stages: Stages | None 
     texts = fetch(TEXT, downloads, progress)
     model = stages.artifact(
         "unpack the model",
-        store.path(Kind.MODEL, _name("SmolLM2-135M-Instruct", MODEL.sha256)),
+        store.path(Kind.MODEL, model_name()),
         lambda path: save_model(load_model(ModelConfig(source=str(gguf)), progress=progress), path),
     )
     brought = CorpusConfig(sources=(str(texts),), held_out=0.1)
@@ -184,6 +184,11 @@ def model_and_text(store: LocalStore, progress: Progress, stages: Stages | None 
         lambda path: tokenize(corpus.path, str(model.path), TokenizeConfig(), path, progress=progress),
     )
     return load_model(str(model.path), progress=progress), Tokens.open(packed.path)
+
+
+def model_name() -> str:
+    """The demo's model, in the store."""
+    return _name("SmolLM2-135M-Instruct", MODEL.sha256)
 
 
 def _evaluation(

@@ -1,11 +1,30 @@
-"""The lines of trainings' logs, and curves of them with few enough points for a chart."""
+"""The lines of trainings' logs, and curves of them with few enough points for a chart.
+
+A curve of a hundred thousand lines must be there in an instant. So lines are summed up when they are written, in blocks
+of a few steps; a chart is drawn from the blocks, and from the lines at both ends of what is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Double, ForeignKey, String, delete, func, literal, select, text, true
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    String,
+    Subquery,
+    Table,
+    delete,
+    func,
+    literal,
+    not_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
@@ -33,9 +52,22 @@ class TrainingMetric(Base):
     seconds: Mapped[float] = mapped_column(Double)
 
 
+BLOCK_STEPS = 16
+"""Steps that a block sums up."""
 COLUMNS = tuple(column.key for column in TrainingMetric.__table__.columns if column.key != "training_id")
 CURVES = ("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm")
 """The columns that are drawn over the steps."""
+_SUMS: Mapping[str, Any] = {"min": func.min, "sum": func.sum, "max": func.max}
+_BLOCKS = Table(
+    "training_metric_blocks",
+    Base.metadata,
+    Column("training_id", String(64), ForeignKey("trainings.id", ondelete="CASCADE"), primary_key=True),
+    Column("block", BigInteger, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("step", "tokens", "lines")),
+    Column("seconds", Double, nullable=False),
+    *(Column(f"{name}_{kind}", Double, nullable=False) for name in CURVES for kind in _SUMS),
+)
+"""Of the lines of `BLOCK_STEPS` steps: the last line's step, tokens and seconds, and each curve's sums."""
 
 
 class Extent(NamedTuple):
@@ -66,6 +98,8 @@ async def write_all(session: Session, logs: Mapping[str, Iterable[Mapping[str, A
         await session.execute(
             statement.on_conflict_do_update(index_elements=["training_id", "step"], set_=changed), rows
         )
+    for training_id in {row["training_id"] for row in rows}:
+        await _sum_up(session, training_id, min(row["step"] for row in rows if row["training_id"] == training_id))
 
 
 async def forget_after(session: Session, training_id: str, step: int) -> None:
@@ -73,6 +107,10 @@ async def forget_after(session: Session, training_id: str, step: int) -> None:
     await session.execute(
         delete(TrainingMetric).where(TrainingMetric.training_id == training_id, TrainingMetric.step > step)
     )
+    await session.execute(
+        delete(_BLOCKS).where(_BLOCKS.c.training_id == training_id, _BLOCKS.c.block >= step // BLOCK_STEPS)
+    )
+    await _sum_up(session, training_id, step)
 
 
 async def extent(
@@ -114,15 +152,60 @@ async def buckets(session: Session, training_id: str, of: Extent, count: int) ->
         its `_min`, `_mean` and `_max`.
     """
     steps = of.last - of.first + 1
-    number = (TrainingMetric.step - of.first) * count // steps
+    pieces = _pieces(training_id, of, blocks=steps // BLOCK_STEPS > count)
+    number = ((pieces.c.at - of.first) * count // steps).label("number")
+    last = [func.max(pieces.c[name]).label(name) for name in ("step", "tokens", "seconds")]
     curves = [
-        function(getattr(TrainingMetric, name)).label(f"{name}_{kind}")
+        value.label(f"{name}_{kind}")
         for name in CURVES
-        for kind, function in (("min", func.min), ("mean", func.avg), ("max", func.max))
+        for kind, value in (
+            ("min", func.min(pieces.c[f"{name}_min"])),
+            ("mean", func.sum(pieces.c[f"{name}_sum"]) / func.sum(pieces.c.lines)),
+            ("max", func.max(pieces.c[f"{name}_max"])),
+        )
     ]
-    last = [func.max(getattr(TrainingMetric, name)).label(name) for name in ("step", "tokens", "seconds")]
-    found = select(*last, *curves).group_by(text("bucket")).order_by(text("bucket")).add_columns(number.label("bucket"))
-    return await _columns(session, found.where(*_range(training_id, of.first, of.last)))
+    found = select(number, *last, *curves).group_by(number).order_by(number)
+    return await _columns(session, found)
+
+
+def _pieces(training_id: str, of: Extent, *, blocks: bool) -> Subquery:
+    """What a curve is made of: lines, or the blocks that lie within the extent and the lines beside them."""
+    first = -(-of.first // BLOCK_STEPS) if blocks else 0
+    end = (of.last + 1) // BLOCK_STEPS if blocks else 0
+    step, columns = TrainingMetric.step, [getattr(TrainingMetric, name) for name in CURVES for _ in _SUMS]
+    within = (step >= first * BLOCK_STEPS) & (step < end * BLOCK_STEPS)
+    names = [f"{name}_{kind}" for name in CURVES for kind in _SUMS]
+    lines = select(
+        step.label("at"),
+        step.label("step"),
+        TrainingMetric.tokens.label("tokens"),
+        TrainingMetric.seconds.label("seconds"),
+        literal(1, BigInteger).label("lines"),
+        *(column.label(name) for name, column in zip(names, columns, strict=True)),
+    ).where(*_range(training_id, of.first, of.last), not_(within))
+    if not blocks:
+        return lines.subquery()
+    plain = [_BLOCKS.c[name] for name in ("step", "tokens", "seconds", "lines", *names)]
+    summed = select((_BLOCKS.c.block * BLOCK_STEPS).label("at"), *plain)
+    return union_all(
+        summed.where(_BLOCKS.c.training_id == training_id, _BLOCKS.c.block >= first, _BLOCKS.c.block < end), lines
+    ).subquery()
+
+
+async def _sum_up(session: Session, training_id: str, step: int) -> None:
+    """Sum up the lines again, from the block of a step on."""
+    block = (TrainingMetric.step // BLOCK_STEPS).label("block")
+    values = {
+        "training_id": literal(training_id, String(64)),
+        "block": block,
+        **{name: func.max(getattr(TrainingMetric, name)) for name in ("step", "tokens", "seconds")},
+        "lines": func.count(),
+        **{f"{name}_{kind}": of(getattr(TrainingMetric, name)) for name in CURVES for kind, of in _SUMS.items()},
+    }
+    found = select(*values.values()).where(*_range(training_id, step // BLOCK_STEPS * BLOCK_STEPS, None))
+    statement = insert(_BLOCKS).from_select(list(values), found.group_by(block))
+    changed = {name: statement.excluded[name] for name in values if name not in ("training_id", "block")}
+    await session.execute(statement.on_conflict_do_update(index_elements=["training_id", "block"], set_=changed))
 
 
 async def _columns(session: Session, query: Any) -> dict[str, list[Any]]:

@@ -9,15 +9,25 @@ from pathlib import Path
 from mistudio.activations import estimate as recordings
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.estimate import RunningModel
+from mistudio.demo import estimate as demo
+from mistudio.evaluation import estimate as evaluations
 from mistudio.features import estimate as features
-from mistudio.hardware import Estimate, Reached
+from mistudio.hardware import Estimate, Reached, processor_has_bfloat16
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
-from mistudio.studio.queue.inputs import TrainInputs, find_inputs, trace_inputs, train_inputs, width_at
-from mistudio.studio.queue.requests import Find, Request, Trace, Train
+from mistudio.studio.queue.inputs import (
+    TrainInputs,
+    evaluate_inputs,
+    find_inputs,
+    stored_value_bytes,
+    trace_inputs,
+    train_inputs,
+    width_at,
+)
+from mistudio.studio.queue.requests import Demo, Evaluate, Find, Request, Trace, Train
 from mistudio.training import estimate as trainings
 from mistudio.training.config import TrainConfig
 
@@ -38,8 +48,12 @@ async def estimate(session: Session, request: Request, device: str = "cpu") -> E
         return await _training(session, await train_inputs(session, request), device)
     if isinstance(request, Trace):
         return await _recording(session, request, device)
+    if isinstance(request, Evaluate):
+        return await _evaluation(session, request, device)
     if isinstance(request, Find):
         return await _features(session, request, device)
+    if isinstance(request, Demo):
+        return await _demo(session, request, device)
     return Estimate(seconds_basis="unknown: work of this kind is not estimated")
 
 
@@ -49,19 +63,42 @@ async def _training(session: Session, inputs: TrainInputs, device: str) -> Estim
         tokens=inputs.tokens,
         value_bytes=inputs.value_bytes,
         block_tokens=_block_tokens(inputs),
-        model=_live_model(inputs),
+        model=_live_model(inputs, device),
     )
     reached = await _trainings_reached(session, live=inputs.model is not None)
-    return trainings.estimate(inputs.request.config, activations, device=device, reached=reached)
+    half = device != "cpu" or processor_has_bfloat16()
+    return trainings.estimate(inputs.request.config, activations, device=device, half_precision=half, reached=reached)
 
 
 async def _recording(session: Session, request: Trace, device: str) -> Estimate:
     found, config = await trace_inputs(session, request), request.config
     layer = max(HookPoint.parse(hook).layer for hook in config.hooks)
-    model = running_model(found.model, layer, config.batch_contexts * found.tokenization.context_length)
+    batch = config.batch_contexts * found.tokenization.context_length
+    model = running_model(found.model, layer, batch, device)
     widths = {hook: width_at(found.model, hook) for hook in config.hooks}
     tokens = tokens_in(found.tokenization, config.split)
     return recordings.estimate(config, model, widths, tokens, device=device, reached=await _recordings_reached(session))
+
+
+async def _evaluation(session: Session, request: Evaluate, device: str) -> Estimate:
+    sae, found = await evaluate_inputs(session, request)
+    length = found.tokenization.context_length
+    batch = request.config.batch_contexts * length
+    evaluated = evaluations.EvaluatedSae(
+        d_in=sae.d_in,
+        d_sae=sae.d_sae,
+        tokens=tokens_in(found.tokenization, request.config.split),
+        context_length=length,
+        vocab_size=found.model.vocab_size,
+        model=running_model(found.model, HookPoint.parse(sae.hook).layer, batch, device),
+    )
+    reached = await _recordings_reached(session)
+    return evaluations.estimate(request.config, evaluated, device=device, reached=reached)
+
+
+async def _demo(session: Session, request: Demo, device: str) -> Estimate:
+    recorded, trained = await _recordings_reached(session), await _trainings_reached(session, live=False)
+    return demo.estimate(request.config, device=device, recorded=recorded, trained=trained)
 
 
 async def _features(session: Session, request: Find, device: str) -> Estimate:
@@ -107,14 +144,17 @@ async def _features_reached(session: Session) -> list[Reached]:
     return found
 
 
-def running_model(model: Model, layer: int, batch_tokens: int) -> RunningModel:
+def running_model(model: Model, layer: int, batch_tokens: int, device: str = "cpu") -> RunningModel:
     """A model of the store as something that runs up to a layer."""
     files = Path(model.path).glob("*.safetensors")
     stored = sum(file.stat().st_size for file in files) or model.bytes
-    value_bytes = 4 if model.manifest["config"].get("dtype") == "float32" else 2
+    stored_bytes = stored_value_bytes(model)
+    # A processor loads what it computes fastest in; a GPU takes what is stored.
+    value_bytes = stored_bytes if device != "cpu" else 2 if processor_has_bfloat16() else 4
+    parameters = stored // stored_bytes
     return RunningModel(
-        weights_bytes=stored,
-        parameters=stored // value_bytes,
+        weights_bytes=parameters * value_bytes,
+        parameters=parameters,
         d_model=model.d_model,
         n_layers=model.n_layers,
         layer=layer,
@@ -136,10 +176,10 @@ def _block_tokens(inputs: TrainInputs) -> int:
     return int(inputs.recordings[0].manifest["config"]["row_group_tokens"])
 
 
-def _live_model(inputs: TrainInputs) -> RunningModel | None:
+def _live_model(inputs: TrainInputs, device: str) -> RunningModel | None:
     if inputs.model is None:
         return None
-    return running_model(inputs.model, HookPoint.parse(inputs.hook).layer, _block_tokens(inputs))
+    return running_model(inputs.model, HookPoint.parse(inputs.hook).layer, _block_tokens(inputs), device)
 
 
 async def _trainings_reached(session: Session, *, live: bool) -> list[Reached]:

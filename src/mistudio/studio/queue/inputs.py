@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mistudio.errors import BadInput, EmptyCorpus, HookMissing, NotFound, ShapeError
+from mistudio.hardware import processor_has_bfloat16
 from mistudio.language_models.hook_points import HookPoint, HookSite
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
@@ -168,10 +169,20 @@ def width_at(model: Model, hook: str) -> int:
     return _heads_width(model) if point.site is HookSite.ATTN_Z else model.d_model
 
 
+def stored_value_bytes(model: Model) -> int:
+    """Bytes of a number in a model's files."""
+    config = _config_of(model)
+    return 4 if "float32" in (config.get("dtype"), config.get("torch_dtype")) else 2
+
+
+def _config_of(model: Model) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((Path(model.path) / "config.json").read_text(encoding="utf-8"))
+    return config.get("text_config") or config
+
+
 def _heads_width(model: Model) -> int:
     """Heads × head size, which need not be d_model."""
-    config = json.loads((Path(model.path) / "config.json").read_text(encoding="utf-8"))
-    config = config.get("text_config") or config
+    config = _config_of(model)
     heads, size = config.get("num_attention_heads") or config.get("n_head"), config.get("head_dim")
     return int(heads) * int(size) if heads and size else model.d_model
 
@@ -218,7 +229,7 @@ async def _from_a_model(session: Session, request: Train) -> TrainInputs:
         hook=request.hook,
         d_in=width_at(found.model, request.hook),
         tokens=contexts * found.tokenization.context_length,
-        value_bytes=4 if found.model.manifest["config"].get("dtype") == "float32" else 2,
+        value_bytes=2 if processor_has_bfloat16() else 4,
     )
 
 
