@@ -3,7 +3,7 @@ import { cx } from "@/kit/cx";
 import { number } from "@/kit/format";
 import { Explained } from "@/kit/Tooltip";
 import type { FeaturePage, TokenLogit } from "../queries";
-import { TokenChip } from "./TokenChip";
+import { TokenChip } from "@/kit/TokenChip";
 
 /** Which next tokens the latent makes likelier and which less likely. */
 export function Lens({ lens }: { lens: FeaturePage["lens"] }) {

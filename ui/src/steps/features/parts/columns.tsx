@@ -4,7 +4,7 @@ import { IconButton } from "@/kit/Button";
 import { cx } from "@/kit/cx";
 import type { Column } from "@/kit/DataTable";
 import { count, number, percent } from "@/kit/format";
-import { TokenChip } from "./TokenChip";
+import { TokenChip } from "@/kit/TokenChip";
 import type { Feature, FeatureSetDetail } from "../queries";
 
 /** The table's columns. Every quantity says what it means. */
