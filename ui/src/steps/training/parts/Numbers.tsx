@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Card } from "@/kit/Card";
-import { count, duration, number, percent, rate, short } from "@/kit/format";
+import { count, duration, number, percent, short } from "@/kit/format";
 import { Stat, Stats } from "@/kit/Stat";
 import { curvesQuery, type Training } from "../queries";
 
@@ -24,7 +24,11 @@ export function Numbers({ training }: { training: Training }) {
           definition={`A step trains on one batch of ${count(training.config.batch_size)} tokens.`}
         />
         <Stat label="Tokens" value={short(training.tokens)} definition="Tokens trained on so far." />
-        <Stat label="Speed" value={rate(training.tokens_per_second, "tokens")} />
+        <Stat
+          label="Speed"
+          value={training.tokens_per_second === null ? "—" : short(training.tokens_per_second)}
+          unit="tokens/s"
+        />
         <Stat label="Trained for" value={duration(training.seconds)} definition="Without pauses and waiting." />
       </Stats>
     </Card>

@@ -26,7 +26,7 @@ export function StartCard({ name, onName, request, fits, busy, error, onStart }:
   const [saving, setSaving] = useState(false);
   return (
     <Card title="3. Start">
-      <div className="grid items-end gap-5 md:grid-cols-[1fr_auto]">
+      <div className="grid items-start gap-5 md:grid-cols-[1fr_auto]">
         <Field label="Name" description="Of the SAE; chosen from the model and hook point if you leave it empty.">
           {(ids) => (
             <TextInput
@@ -37,7 +37,7 @@ export function StartCard({ name, onName, request, fits, busy, error, onStart }:
             />
           )}
         </Field>
-        <div className="flex flex-wrap gap-2">
+        <div className="flex flex-wrap gap-2 md:pt-6">
           <Button disabled={request === null} onClick={() => setSaving(true)}>
             Save as template
           </Button>
