@@ -52,6 +52,7 @@ call() {
     fail "No studio answers at $api." 'Start one with `mistudio up`, or set MISTUDIO_URL.'
   fi
   if ((status >= 400)); then
+    read_json error.message >/dev/null 2>&1 || fail "What answers at $api with $status is no studio." 'Set MISTUDIO_URL.'
     fail "$(read_json error.message)" "$(read_json error.details.remedy)"
   fi
 }

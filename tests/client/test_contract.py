@@ -55,6 +55,8 @@ def _types(field: dict[str, Any], definitions: dict[str, Any]) -> set[str]:
     if "const" in field or "enum" in field:
         return {"string"}
     kind = field.get("type", "object")
+    if kind == "array":
+        return {f"array of {each}" for each in _types(field.get("items", {}), definitions)}
     return {"number", "integer"} if kind == "number" else {kind}
 
 

@@ -155,7 +155,8 @@ class Recording(Thing):
     bytes: int
     model: Ref | None
     tokenization: Ref | None
-    hooks: list[str]
+    hooks: list[dict[str, Any]]
+    """Of each hook point its name and numbers."""
     tokens: int
     created_at: datetime
 
