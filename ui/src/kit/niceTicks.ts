@@ -2,7 +2,9 @@
 export function niceTicks(low: number, high: number, wanted = 5): number[] {
   if (!Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
   if (low === high) {
-    const margin = Math.abs(low) / 2 || 0.5;
+    // Counts and shares that stay 0 stand on the axis.
+    if (low === 0) return niceTicks(0, 1, wanted);
+    const margin = Math.abs(low) / 2;
     return niceTicks(low - margin, high + margin, wanted);
   }
   const rough = (high - low) / Math.max(1, wanted - 1);
