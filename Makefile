@@ -35,6 +35,7 @@ ui: $(STATIC)  ## build the pages into the Python package
 
 test: $(VENV)/.dev $(PEERS)/.installed $(VENV)/.chromium $(VENV)/.redis $(STATIC)  ## every test, of Python and of the pages
 	@$(NPM) run test
+	@$(NPM) run browser
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.dev ui/node_modules/.installed  ## style, formatting, and who may import whom
