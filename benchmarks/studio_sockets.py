@@ -1,4 +1,4 @@
-"""How soon a thousand browsers on one training see its progress: `python benchmarks/studio_sockets.py URL DATABASE_URL`.
+"""How soon a thousand browsers on one training see its progress: `studio_sockets.py URL DATABASE_URL`.
 
 Publishes events as a job does, and takes the time from just before the transaction until each socket has the message.
 """

@@ -12,9 +12,9 @@ from mistudio.corpora.config import CorpusConfig, TokenizeConfig
 from mistudio.corpora.corpus import add_corpus
 from mistudio.corpora.tokenize import tokenize
 from mistudio.corpora.tokens import Tokens
+from mistudio.demo.config import DemoConfig
 from mistudio.demo.report import render_report
 from mistudio.demo.report_content import report_content
-from mistudio.demo.config import DemoConfig
 from mistudio.demo.road import Road, walk_from
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.loading import LanguageModel, load_model
