@@ -442,6 +442,8 @@ export interface paths {
         /**
          * Add Model
          * @description Fetch a model and keep it as safetensors, as a job.
+         *
+         *     `trust_remote_code` runs code of its author on this machine; where others can reach the studio, only admins may.
          */
         post: operations["add_model"];
         delete?: never;
@@ -462,6 +464,8 @@ export interface paths {
         /**
          * Preview Model
          * @description Architecture and memory of a model that is not here yet: only its configuration is fetched.
+         *
+         *     Of a model that is defined by its author's own code nothing can be said before it is added.
          */
         post: operations["preview_model"];
         delete?: never;
@@ -913,7 +917,7 @@ export interface paths {
         put?: never;
         /**
          * Find Features
-         * @description Find what activates every latent of an SAE.
+         * @description Find what activates every latent of an SAE. Recordings of the text spare running the model.
          */
         post: operations["find_features"];
         delete?: never;
@@ -931,14 +935,14 @@ export interface paths {
         };
         /**
          * Get Feature Set
-         * @description One feature set.
+         * @description One feature set, and how its latents are spread.
          */
         get: operations["get_feature_set"];
         put?: never;
         post?: never;
         /**
          * Delete Feature Set
-         * @description Delete a feature set and its directory.
+         * @description Remove a feature set from the store, with its labels, notes and stars.
          */
         delete: operations["delete_feature_set"];
         options?: never;
@@ -955,7 +959,7 @@ export interface paths {
         };
         /**
          * List Features
-         * @description The table: features of a set, filtered, searched and sorted.
+         * @description The table: features of a set, filtered, searched and sorted. A search ranks its first matches by relevance.
          */
         get: operations["list_features"];
         put?: never;
@@ -985,7 +989,7 @@ export interface paths {
         head?: never;
         /**
          * Change Feature
-         * @description Write a label, notes or a star.
+         * @description Write a label, notes or a star; what is not named stays as it is.
          */
         patch: operations["change_feature"];
         trace?: never;
@@ -1041,7 +1045,7 @@ export interface paths {
         put?: never;
         /**
          * Try Feature
-         * @description How active the latent is on a text, token by token.
+         * @description How active the latent is on a text, token by token. Hanging up gives the work up.
          */
         post: operations["try_feature"];
         delete?: never;
@@ -2216,6 +2220,22 @@ export interface components {
             never: number;
         };
         /**
+         * DeviceMemory
+         * @description What is free on a device.
+         */
+        DeviceMemory: {
+            /**
+             * Device
+             * @description `cpu`, or `cuda:0` and so on.
+             */
+            device: string;
+            /**
+             * Bytes
+             * @description Memory that could be taken now; of the machine's own, without swapping.
+             */
+            bytes: number;
+        };
+        /**
          * DocumentSample
          * @description A document to look at.
          */
@@ -2309,6 +2329,10 @@ export interface components {
         /**
          * EngineLoad
          * @description What to load.
+         * @example {
+         *       "model_id": "smollm2",
+         *       "sae_id": "my-first-sae"
+         *     }
          */
         EngineLoad: {
             /**
@@ -2373,6 +2397,10 @@ export interface components {
         /**
          * EngineUnload
          * @description What to unload; everything that is not in use where neither is given.
+         * @example {}
+         * @example {
+         *       "model_id": "smollm2"
+         *     }
          */
         EngineUnload: {
             /**
@@ -2869,8 +2897,11 @@ export interface components {
         FeaturePage: {
             feature_set: components["schemas"]["FeatureSetOut"];
             feature: components["schemas"]["FeatureOut"];
-            /** Statistics */
-            statistics: components["schemas"]["Statistic"][];
+            /**
+             * Statistics
+             * @description Without those that a dead latent does not have.
+             */
+            statistics: components["schemas"]["Measured"][];
             /** @description Of its activations above 0. */
             histogram: components["schemas"]["Histogram"];
             lens: components["schemas"]["LogitLensOut"];
@@ -2906,7 +2937,7 @@ export interface components {
             has_next: boolean;
             /**
              * Estimated
-             * @description Whether `total` is an estimate, because very many match a search.
+             * @description Whether `total` is a lower bound: more match the search than are counted.
              */
             estimated: boolean;
         };
@@ -2922,9 +2953,9 @@ export interface components {
             /** Bytes */
             bytes: number;
             /** @description Null where it is gone. */
-            sae: components["schemas"]["Named"] | null;
-            model: components["schemas"]["Named"] | null;
-            tokenization: components["schemas"]["Named"] | null;
+            sae: components["schemas"]["Ref"] | null;
+            model: components["schemas"]["Ref"] | null;
+            tokenization: components["schemas"]["Ref"] | null;
             /**
              * Hook
              * @description Hook point of the SAE.
@@ -3016,9 +3047,9 @@ export interface components {
             /** Bytes */
             bytes: number;
             /** @description Null where it is gone. */
-            sae: components["schemas"]["Named"] | null;
-            model: components["schemas"]["Named"] | null;
-            tokenization: components["schemas"]["Named"] | null;
+            sae: components["schemas"]["Ref"] | null;
+            model: components["schemas"]["Ref"] | null;
+            tokenization: components["schemas"]["Ref"] | null;
             /**
              * Hook
              * @description Hook point of the SAE.
@@ -3287,7 +3318,7 @@ export interface components {
             added: number;
             /**
              * Changed
-             * @description Rows that were written again, because their artifact was moved or renamed, or what it was made of came or went.
+             * @description Rows that were written again: their artifact was moved or renamed, or what it was made of came or went.
              */
             changed: number;
             /**
@@ -3780,11 +3811,8 @@ export interface components {
         MemoryOut: {
             /** Forms */
             forms: components["schemas"]["ModelMemory"][];
-            /**
-             * Available Bytes
-             * @description Memory of the machine that could be taken now without swapping.
-             */
-            available_bytes: number;
+            /** Free */
+            free: components["schemas"]["DeviceMemory"][];
         };
         /**
          * Meta
@@ -4037,10 +4065,10 @@ export interface components {
              */
             bytes: number;
             /**
-             * Fits
-             * @description Whether so much memory is free now.
+             * Fits On
+             * @description The devices that have room for it now, with a tenth more for loading.
              */
-            fits: boolean;
+            fits_on: string[];
         };
         /**
          * ModelOut
@@ -4146,16 +4174,6 @@ export interface components {
              * @description Branch, tag or commit on the Hub.
              */
             revision?: string | null;
-        };
-        /**
-         * Named
-         * @description Something that has a page of its own.
-         */
-        Named: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
         };
         /**
          * Neighbours
@@ -4919,28 +4937,6 @@ export interface components {
             environment: components["schemas"]["EnvironmentSetting"][];
         };
         /**
-         * Statistic
-         * @description A number with what it means.
-         */
-        Statistic: {
-            /** Name */
-            name: string;
-            /** Title */
-            title: string;
-            /**
-             * Value
-             * @description Null where it is not defined for this latent.
-             */
-            value: number | null;
-            /**
-             * Unit
-             * @description Empty for a bare count or ratio.
-             */
-            unit: string;
-            /** Definition */
-            definition: string;
-        };
-        /**
          * SteeredText
          * @description What was written in one column for one prompt.
          */
@@ -5339,6 +5335,8 @@ export interface components {
              * @description What a strength of 1 adds, as a multiple of the decoder row.
              */
             max_activation: number;
+            /** Reason */
+            reason: string;
         };
         /**
          * SystemHistory
@@ -9784,6 +9782,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -9824,6 +9831,7 @@ export interface operations {
             header?: never;
             path: {
                 set_id: string;
+                /** @description Number of the latent. */
                 latent: number;
             };
             cookie?: never;
@@ -9857,6 +9865,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -9874,6 +9891,7 @@ export interface operations {
             header?: never;
             path: {
                 set_id: string;
+                /** @description Number of the latent. */
                 latent: number;
             };
             cookie?: never;
@@ -9911,6 +9929,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -9928,6 +9955,7 @@ export interface operations {
             header?: never;
             path: {
                 set_id: string;
+                /** @description Number of the latent. */
                 latent: number;
             };
             cookie?: never;
@@ -9978,6 +10006,7 @@ export interface operations {
             header?: never;
             path: {
                 set_id: string;
+                /** @description Number of the latent. */
                 latent: number;
             };
             cookie?: never;
@@ -10028,6 +10057,7 @@ export interface operations {
             header?: never;
             path: {
                 set_id: string;
+                /** @description Number of the latent. */
                 latent: number;
             };
             cookie?: never;
@@ -10049,6 +10079,15 @@ export interface operations {
             };
             /** @description There is nothing at this address. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 
 from mistudio.demo.config import DemoConfig
 from mistudio.errors import NotAllowedNow
@@ -27,7 +29,11 @@ async def get_road(studio: Studio, transaction: Transaction) -> Data[Road]:
 
 
 @router.post("/demo", status_code=202, responses=errors(409))
-async def start_demo(studio: Studio, transaction: Transaction, config: DemoConfig | None = None) -> Data[Accepted]:
+async def start_demo(
+    studio: Studio,
+    transaction: Transaction,
+    config: Annotated[DemoConfig | None, Body(examples=[{}, {"recorded_tokens": 100_000}])] = None,
+) -> Data[Accepted]:
     """Walk the whole road on a small real model and real text; what an earlier walk finished is used again."""
     for job in await jobs.unfinished(transaction.session):
         if job.kind == "demo":

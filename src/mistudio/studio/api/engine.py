@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Request
+from pydantic import ConfigDict
 
 from mistudio.config import Config
 from mistudio.language_models.config import ModelConfig
@@ -65,6 +66,8 @@ class EngineOut(ApiModel):
 class EngineLoad(Config):
     """What to load."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"model_id": "smollm2", "sae_id": "my-first-sae"}]})
+
     model_id: str
     """Id or name."""
     sae_id: str | None = None
@@ -73,6 +76,8 @@ class EngineLoad(Config):
 
 class EngineUnload(Config):
     """What to unload; everything that is not in use where neither is given."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"model_id": "smollm2"}]})
 
     model_id: str | None = None
     """Id or name."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
@@ -11,9 +13,18 @@ from mistudio.studio.http.schemas import Data
 from mistudio.studio.queue.requests import JobRequest
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+_EXAMPLE = {
+    "kind": "train",
+    "model_id": "smollm2",
+    "tokenization_id": "letters-smollm2",
+    "hook": "resid_post.15",
+    "config": {"tokens": 2_000_000},
+}
 
 
 @router.post("/estimate", responses=errors(404))
-async def estimate_job(request: JobRequest, studio: Studio, transaction: Transaction) -> Data[EstimateOut]:
+async def estimate_job(
+    request: Annotated[JobRequest, Body(examples=[_EXAMPLE])], studio: Studio, transaction: Transaction
+) -> Data[EstimateOut]:
     """What a job would need: memory, disk and time. Nothing is started."""
     return Data(data=await estimate_out(studio, transaction.session, request.root))

@@ -43,6 +43,12 @@ from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.requests import Find
 
 router = APIRouter(prefix="/feature-sets", tags=["features"])
+_FIND = {
+    "sae_id": "my-first-sae",
+    "model_id": "smollm2",
+    "tokenization_id": "letters-smollm2",
+    "config": {"max_tokens": 1_000_000},
+}
 Latent = Annotated[int, Path(ge=0, lt=2**31, description="Number of the latent.")]
 
 
@@ -95,7 +101,9 @@ async def list_feature_sets(
 
 
 @router.post("", status_code=202, responses=errors(404, 409))
-async def find_features(request: Find, studio: Studio, transaction: Transaction) -> Data[Accepted]:
+async def find_features(
+    request: Annotated[Find, Body(examples=[_FIND])], studio: Studio, transaction: Transaction
+) -> Data[Accepted]:
     """Find what activates every latent of an SAE. Recordings of the text spare running the model."""
     session = transaction.session
     found = await find_inputs(session, request)

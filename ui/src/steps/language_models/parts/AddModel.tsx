@@ -52,7 +52,7 @@ function Steps({ onClose }: { onClose: () => void }) {
   return (
     <div className="space-y-5">
       <form
-        className="grid items-end gap-3 sm:grid-cols-[1fr_auto]"
+        className="grid items-start gap-3 sm:grid-cols-[1fr_auto]"
         onSubmit={(event) => {
           event.preventDefault();
           preview.mutate(source);
@@ -66,7 +66,7 @@ function Steps({ onClose }: { onClose: () => void }) {
             <TextInput {...ids} value={wanted.source} onChange={(event) => set({ source: event.target.value })} />
           )}
         </Field>
-        <Button type="submit" busy={preview.isPending} disabled={source === ""}>
+        <Button type="submit" busy={preview.isPending} disabled={source === ""} className="sm:mt-6">
           Look into it
         </Button>
       </form>
