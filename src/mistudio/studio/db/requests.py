@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Integer, String, Text, delete, func, select, tuple_, update
+from sqlalchemy import Integer, String, Text, delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -87,30 +86,27 @@ async def add_counts(session: Session, counts: Iterable[Count]) -> list[Count]:
     Returns:
         The same counters, over all processes.
     """
-    # One order in all processes: two of them never wait for each other.
-    rows = [dict(zip(_COUNTER, each, strict=True)) for each in sorted(counts)]
-    summed = list[Count]()
-    if counted := [row for row in rows if row["count"]]:
-        written = insert(RateCounter).values(counted)
-        written = written.on_conflict_do_update(
-            index_elements=_COUNTER[:3], set_={"count": RateCounter.count + written.excluded.count}
-        )
-        summed += await _counts(session, written.returning(*_counter_columns()))
-    if asked := [tuple(row.values())[:3] for row in rows if not row["count"]]:
-        key = tuple_(RateCounter.client, RateCounter.limit_name, RateCounter.window_start)
-        summed += await _counts(session, select(*_counter_columns()).where(key.in_(asked)))
-    return summed
+    # In one order in all processes: two of them never wait for each other.
+    rows = sorted(counts)
+    summed = []
+    for statement, chosen in ((_ADD, [row for row in rows if row[3]]), (_ASK, [row for row in rows if not row[3]])):
+        if chosen:
+            clients, names, starts, added = zip(*chosen, strict=True)
+            given = {"clients": clients, "names": names, "starts": starts, "counts": added}
+            summed += [tuple(row) for row in await session.execute(statement, given)]
+    return [(client, name, start, count) for client, name, start, count in summed]
 
 
-_COUNTER = ("client", "limit_name", "window_start", "count")
-
-
-def _counter_columns() -> list[Any]:
-    return [getattr(RateCounter, name) for name in _COUNTER]
-
-
-async def _counts(session: Session, statement: Any) -> list[Count]:
-    return [(client, name, start, count) for client, name, start, count in await session.execute(statement)]
+# As text, because the statement is the same for any number of counters, and is prepared once.
+_GIVEN = """unnest(CAST(:clients AS varchar[]), CAST(:names AS varchar[]), CAST(:starts AS timestamptz[]),
+    CAST(:counts AS integer[])) AS given (client, limit_name, window_start, count)"""
+_ADD = text(f"""
+    INSERT INTO rate_counters AS counter (client, limit_name, window_start, count) SELECT * FROM {_GIVEN}
+    ON CONFLICT (client, limit_name, window_start) DO UPDATE SET count = counter.count + excluded.count
+    RETURNING client, limit_name, window_start, count""")
+_ASK = text(f"""
+    SELECT client, limit_name, window_start, counter.count
+    FROM rate_counters AS counter JOIN {_GIVEN} USING (client, limit_name, window_start)""")
 
 
 async def prune(session: Session) -> None:

@@ -1,4 +1,7 @@
-"""Whether the studio's parts work. Asked for without a token and often, so one look serves everybody for a second."""
+"""Whether the studio's parts work. Asked for without a token and often: one look serves everybody for a second.
+
+Whoever asks later gets the last look and begins the next one; only where the last is too old does he wait for it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ from mistudio.studio.http.schemas import ApiModel
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.settings import Settings
 
-_LASTS_SECONDS = 1.0
+_FRESH_SECONDS = 1.0
+_STALE_SECONDS = 10.0
 _PATIENCE_SECONDS = 2.0
 _CONNECT_SECONDS = 0.3
 _SILENT_SECONDS = 30.0
@@ -66,20 +70,33 @@ class Health:
         self._engine = EngineClient(settings.engine_address, connect_seconds=_CONNECT_SECONDS)
         self._report: HealthReport | None = None
         self._looked = 0.0
-        self._lock = asyncio.Lock()
+        self._look: asyncio.Task[HealthReport] | None = None
 
     async def report(self) -> HealthReport:
-        """How the studio is, at most a second ago."""
-        async with self._lock:
-            if self._report is None or time.monotonic() - self._looked > _LASTS_SECONDS:
-                self._report, self._looked = await self._look(), time.monotonic()
+        """How the studio is, or was some seconds ago."""
+        age = time.monotonic() - self._looked
+        if self._look is None and (self._report is None or age > _FRESH_SECONDS):
+            self._look = asyncio.create_task(self._look_again())
+        if self._look is not None and (self._report is None or age > _STALE_SECONDS):
+            return await asyncio.shield(self._look)
+        assert self._report is not None
+        return self._report
+
+    async def _look_again(self) -> HealthReport:
+        try:
+            self._report = await self._look_at_all()
+            self._looked = time.monotonic()
             return self._report
+        finally:
+            self._look = None
 
     async def close(self) -> None:
         """Hang up."""
+        if self._look is not None:
+            await asyncio.gather(self._look, return_exceptions=True)
         await self._engine.close()
 
-    async def _look(self) -> HealthReport:
+    async def _look_at_all(self) -> HealthReport:
         database, queue, worker, engine, disk = await asyncio.gather(
             _asked("The database", self._see_database),
             _asked("The queue", self._see_queue),
