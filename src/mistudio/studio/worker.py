@@ -5,7 +5,6 @@ python -m mistudio.studio.worker run [READY_FILE] | beat [READY_FILE] | job JOB_
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutting_down
 
+from mistudio.studio.http.logs import configure_logging
 from mistudio.studio.queue.celery_app import RECONCILE, WAKE, Waker, celery_app
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.queue.requests import QUEUES
@@ -26,7 +26,7 @@ _THREADS = 2 * len(QUEUES)
 
 def run(settings: Settings, ready_file: Path | None = None) -> None:
     """Take jobs until told to stop; this process's number stands in the ready file once it does."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging(settings)
     assert settings.database_url is not None, "the launcher names the database to every process"
     runner = Runner(settings, Portal(settings.database_url))
     app, waker = celery_app(settings), Waker(settings)

@@ -38,3 +38,10 @@ def test_the_last_lines_of_a_log_are_those_that_say_something(tmp_path: Path) ->
     (tmp_path / "a.log").write_text("first\nsecond\n\n  third \n\n")
     assert last_lines(tmp_path / "a.log", 2) == ["second", "third"]
     assert last_lines(tmp_path / "missing.log") == []
+
+
+def test_of_a_line_for_programs_the_words_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(
+        '{"event": "starting", "level": "info"}\n{"event": "it failed", "exception": "Traceback\\nOSError: no room"}\n[1]\n'
+    )
+    assert last_lines(tmp_path / "a.log", 3) == ["starting", "it failed: OSError: no room", "[1]"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -47,4 +48,14 @@ def last_lines(path: Path, count: int = 1) -> list[str]:
             text = file.read().decode(errors="replace")
     except OSError:
         return []
-    return [line.strip() for line in text.splitlines() if line.strip()][-count:]
+    return [_words_of(line.strip()) for line in text.splitlines() if line.strip()][-count:]
+
+
+def _words_of(line: str) -> str:
+    """What a line says to people: of a JSON object the event, and the end of its traceback."""
+    with suppress(ValueError):
+        said = json.loads(line)
+        if isinstance(said, dict) and "event" in said:
+            trace = str(said.get("exception", "")).strip().splitlines()
+            return ": ".join([str(said["event"]), *trace[-1:]])
+    return line

@@ -6,12 +6,15 @@ Whatever becomes of it, the row says so: the function's error, or, if the proces
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mistudio.artifacts.atomic import partial_of
@@ -34,12 +37,14 @@ from mistudio.studio.settings import Settings
 JobFunction = Callable[[Any, JobContext], Made | None]
 
 _INSIST_SECONDS = 300.0
+_NICENESS = 10
 
 
 def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[str], JobFunction]) -> None:
     """Do a job that this process was started for."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     logging.captureWarnings(True)
+    _step_back()
     portal = Portal(_url(settings))
     with job_lock(settings.jobs_dir / job_id):
         job = portal.run(lambda session: jobs.get(session, job_id))
@@ -55,6 +60,16 @@ def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[
         progress.end()
         _insist(portal, ending)
     portal.close()
+
+
+def _step_back() -> None:
+    """Let the studio's other processes go first, so that pages answer while a training takes every core.
+
+    Linux may weigh whole sessions against each other, of which each job is one; then the session's own weight counts.
+    """
+    os.nice(_NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 def _url(settings: Settings) -> str:
