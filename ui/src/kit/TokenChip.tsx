@@ -1,7 +1,10 @@
 /** A token, with signs for what has no shape. */
 export function TokenChip({ text }: { text: string }) {
   return (
-    <span className="shrink-0 rounded-md bg-quiet-soft px-1.5 font-mono text-xs leading-5 text-ink-2" title={text}>
+    <span
+      className="shrink-0 rounded-md border border-line bg-sunken px-1.5 font-mono text-xs leading-5 text-ink-2"
+      title={text}
+    >
       {seen(text)}
     </span>
   );

@@ -59,7 +59,10 @@ function About({ set }: { set: FeatureSetDetail }) {
       {set.sae && (
         <>
           of the SAE{" "}
-          <Link to={`/saes/${set.sae.id}`} className="text-ink-2 hover:text-accent hover:underline">
+          <Link
+            to={`/saes/${set.sae.id}`}
+            className="text-ink-2 underline decoration-line-strong underline-offset-2 hover:text-accent"
+          >
             {set.sae.name}
           </Link>{" "}
         </>

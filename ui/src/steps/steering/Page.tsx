@@ -12,7 +12,7 @@ import { hookInWords } from "@/kit/hookPoint";
 import { Page } from "@/kit/Page";
 import { Select } from "@/kit/Select";
 import { SkeletonPage } from "@/kit/Skeleton";
-import { type Choice, useChoice } from "./choice";
+import { type Choice, paramsOf, useChoice } from "./choice";
 import { AddFeature } from "./parts/AddFeature";
 import { Comparison } from "./parts/Comparison";
 import { FeatureTile } from "./parts/FeatureTile";
@@ -20,7 +20,7 @@ import { History } from "./parts/History";
 import { PromptCard } from "./parts/PromptCard";
 import { Templates } from "./parts/Templates";
 import { featureQuery, type FeatureSet, featureSetsQuery, type Sent, suggestionQuery } from "./queries";
-import { start, stop, useRuns } from "./runs";
+import { type Run, start, stop, useRuns } from "./runs";
 import { TemplateLoader } from "./TemplateLoader";
 
 const title = "Steering";
@@ -98,18 +98,15 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(20rem,1fr)_2fr]">
         <Card title="What is turned">
           <div className="grid gap-4">
-            <Field
-              label="Features"
-              description={set && `${set.sae?.name ?? ""}: ${hookInWords(set.hook).toLowerCase()}`}
-            >
+            <Field label="Features" description={set && about(set)}>
               {(ids) => (
                 <Select
                   {...ids}
                   value={set?.id ?? null}
                   onChange={(id) => change({ set: id, edits: [] })}
-                  options={sets.map(({ id, name, model }) => ({
+                  options={sets.map(({ id, name }) => ({
                     value: id,
-                    label: model ? `${name} (${model.name})` : name,
+                    label: name,
                   }))}
                 />
               )}
@@ -158,7 +155,13 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
               if (set && edits) setShown(start({ choice: { ...choice, set: set.id, prompt }, edits, names }));
             }}
           />
-          {run && <Comparison run={run} colours={colours} onAgain={() => change(run.choice)} />}
+          {run && (
+            <Comparison
+              run={run}
+              colours={colours}
+              onAgain={isChosen(run, choice, edits) ? null : () => change({ ...run.choice, edits: run.edits })}
+            />
+          )}
           {runs.length > 1 && <History runs={runs} shown={run?.id} onShow={setShown} />}
         </div>
       </div>
@@ -175,6 +178,17 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
       )}
     </Page>
   );
+}
+
+/** Whose latents they are. */
+function about({ sae, model, hook }: FeatureSet): string {
+  return `Of the SAE ${sae?.name ?? "that is gone"}, ${hookInWords(hook).toLowerCase()}${model ? ` of ${model.name}` : ""}.`;
+}
+
+/** Whether a run is of what is chosen now. */
+function isChosen(run: Run, choice: Choice, edits: readonly Sent[] | null): boolean {
+  const written = (each: Choice) => paramsOf({ ...each, set: null }).toString();
+  return edits !== null && written({ ...run.choice, edits: run.edits }) === written({ ...choice, edits });
 }
 
 /** The edits with their strengths decided, null while one is not known; and what the latents are called. */

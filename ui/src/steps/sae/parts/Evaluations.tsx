@@ -5,6 +5,7 @@ import { EmptyState } from "@/kit/EmptyState";
 import { count, dateTime, number, percent } from "@/kit/format";
 import { Histogram } from "@/kit/Histogram";
 import { Select } from "@/kit/Select";
+import { Explained } from "@/kit/Tooltip";
 import type { Evaluation, Measured } from "../queries";
 import { CrossEntropies } from "./CrossEntropies";
 
@@ -118,7 +119,10 @@ function MetricTable({ numbers }: { numbers: readonly Measured[] }) {
           {numbers.map((each) => (
             <tr key={each.name} className="border-b border-line/60 align-top">
               <th scope="row" className="py-2 pr-4 font-medium text-ink">
-                {each.title}
+                <span className="hidden md:inline">{each.title}</span>
+                <span className="md:hidden">
+                  <Explained meaning={each.definition}>{each.title}</Explained>
+                </span>
                 {each.better !== "none" && (
                   <span className="block text-xs font-normal text-ink-3">{each.better} is better</span>
                 )}

@@ -12,8 +12,15 @@ import { difference, type Piece } from "../difference";
 import type { Run } from "../runs";
 import { Readings } from "./Readings";
 
+interface ComparisonProps {
+  run: Run;
+  colours: readonly string[];
+  /** Brings its settings back; null where they are still chosen. */
+  onAgain: (() => void) | null;
+}
+
 /** A comparison: as the model writes by itself, and steered. */
-export function Comparison({ run, colours, onAgain }: { run: Run; colours: readonly string[]; onAgain: () => void }) {
+export function Comparison({ run, colours, onAgain }: ComparisonProps) {
   const [marked, setMarked] = useState(true);
   const texts = run.texts.map((pieces) => pieces.join(""));
   const [plain = "", steered = ""] = texts;
@@ -25,9 +32,11 @@ export function Comparison({ run, colours, onAgain }: { run: Run; colours: reado
       actions={
         <div className="flex flex-wrap items-center gap-4">
           <Switch label="Mark differences" checked={marked} onChange={setMarked} />
-          <Button size="sm" icon={RotateCcw} onClick={onAgain}>
-            Use these settings
-          </Button>
+          {onAgain && (
+            <Button size="sm" icon={RotateCcw} onClick={onAgain}>
+              Use these settings
+            </Button>
+          )}
         </div>
       }
     >
@@ -64,6 +73,17 @@ export function Comparison({ run, colours, onAgain }: { run: Run; colours: reado
   );
 }
 
+/** The space before a word is not part of what differs. */
+function Marked({ text, mark }: { text: string; mark: string }) {
+  const words = text.trimStart();
+  return (
+    <>
+      {text.slice(0, text.length - words.length)}
+      <span className={mark === "" ? undefined : cx(mark, "rounded-[3px] py-0.5")}>{words}</span>
+    </>
+  );
+}
+
 interface SideProps {
   title: string;
   run: Run;
@@ -93,9 +113,7 @@ function Side({ title, run, pieces, text, mark, accent = false }: SideProps) {
       <p className="text-base/6 wrap-anywhere whitespace-pre-wrap">
         <span className="text-ink-3">{run.choice.prompt}</span>
         {pieces.map((piece, place) => (
-          <span key={place} className={cx(piece.own && mark, piece.own && "rounded-[3px] py-0.5")}>
-            {piece.text}
-          </span>
+          <Marked key={place} text={piece.text} mark={piece.own ? mark : ""} />
         ))}
         {writes && (
           <span aria-hidden className="ml-0.5 inline-block h-4 w-1.5 animate-breathe bg-accent-fill align-middle" />

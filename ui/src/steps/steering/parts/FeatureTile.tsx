@@ -35,7 +35,7 @@ export function FeatureTile({ set, edit, colour, onChange, onRemove }: FeatureTi
           <Link to={`/features/${set}/${edit.latent}`} className="font-medium wrap-anywhere text-ink hover:text-accent">
             {feature?.label ?? `Latent ${edit.latent}`}
           </Link>
-          <div className="mt-1 flex h-5 flex-wrap gap-1 overflow-hidden">
+          <div className="mt-1 flex h-5.5 flex-wrap gap-1 overflow-hidden">
             {feature?.top_tokens.map((token, place) => (
               <TokenChip key={place} text={token} />
             ))}

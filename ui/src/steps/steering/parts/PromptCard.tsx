@@ -31,11 +31,12 @@ const examples = [
 /** The text to continue, and how. */
 export function PromptCard(props: PromptCardProps) {
   const { prompt, writing, onPrompt, onWriting, missing, running, onGenerate, onStop } = props;
-  const [draft, setDraft] = useState<string | null>(null);
-  const text = draft ?? prompt;
+  // What is typed stands until the address says something else than before: going back to it for the moment in which the
+  // address changes would move what is just being pressed.
+  const [draft, setDraft] = useState({ text: prompt, over: prompt });
+  const text = draft.over === prompt ? draft.text : prompt;
   const keep = () => {
-    if (draft !== null && draft !== prompt) onPrompt(draft);
-    setDraft(null);
+    if (text !== prompt) onPrompt(text);
   };
   const why = missing ?? (text.trim() === "" ? "Write the beginning of a text." : null);
   const generate = () => {
@@ -51,7 +52,7 @@ export function PromptCard(props: PromptCardProps) {
         aria-label="Text to continue"
         placeholder="The model goes on from here, once as it is and once steered."
         value={text}
-        onChange={(event) => setDraft(event.target.value)}
+        onChange={(event) => setDraft({ text: event.target.value, over: prompt })}
         onBlur={keep}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) generate();
@@ -132,7 +133,7 @@ export function PromptCard(props: PromptCardProps) {
             Generate
           </Button>
         )}
-        {why === null ? <KeyHint keys="mod+enter" /> : <span className="text-sm text-ink-3">{why}</span>}
+        {why === null ? !running && <KeyHint keys="mod+enter" /> : <span className="text-sm text-ink-3">{why}</span>}
       </div>
     </Card>
   );

@@ -1,6 +1,7 @@
 import { cx } from "@/kit/cx";
 import { NumberInput } from "@/kit/inputs";
 import { Slider } from "@/kit/Slider";
+import { Explained } from "@/kit/Tooltip";
 import { useState } from "react";
 import type { Edit } from "../choice";
 import type { Suggestion } from "../queries";
@@ -64,7 +65,11 @@ export function Strength({ name, mode, strength, suggestion, onChange }: Strengt
           onChange={(next) => next !== null && onChange(next)}
         />
         <span className="text-ink-3">
-          × its largest activation, <span className={cx("font-medium", inks[zoneOf(value, suggestion)])}>{words}</span>
+          ×{" "}
+          <Explained meaning={`1 is the largest activation that the latent had on the text. ${suggestion.reason}`}>
+            its largest activation
+          </Explained>
+          , <span className={cx("font-medium", inks[zoneOf(value, suggestion)])}>{words}</span>
         </span>
       </div>
     </div>
@@ -73,8 +78,8 @@ export function Strength({ name, mode, strength, suggestion, onChange }: Strengt
 
 /** Twice a strong push to each side, and more where the strength is beyond. */
 function spanOf({ strong }: Suggestion, strength: number): number {
-  const wanted = Math.max(2 * strong, Math.abs(strength), 1);
-  return Number((Math.ceil(wanted * 2) / 2).toPrecision(4));
+  const wanted = Math.max(2 * strong, Math.abs(strength));
+  return Number((Math.ceil(wanted * 10) / 10).toPrecision(4));
 }
 
 function Zones({ suggestion, span }: { suggestion: Suggestion; span: number }) {
