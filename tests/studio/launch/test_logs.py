@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -41,7 +42,6 @@ def test_the_last_lines_of_a_log_are_those_that_say_something(tmp_path: Path) ->
 
 
 def test_of_a_line_for_programs_the_words_are_told(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_text(
-        '{"event": "starting", "level": "info"}\n{"event": "it failed", "exception": "Traceback\\nOSError: no room"}\n[1]\n'
-    )
+    failed = json.dumps({"event": "it failed", "exception": "Traceback\nOSError: no room"})
+    (tmp_path / "a.log").write_text('{"event": "starting", "level": "info"}\n' + failed + "\n[1]\n")
     assert last_lines(tmp_path / "a.log", 3) == ["starting", "it failed: OSError: no room", "[1]"]
