@@ -3,8 +3,8 @@
 1. An order is one or two parts, each read from an index in either direction: where few rows have a value, such as a
    label, those that have one come first.
 2. Filters are answered from the same index without reading rows; the rows of a page are fetched last.
-3. A search ranks the first `RANKED` matches in labels and then in everything, so that a word that is everywhere costs
-   no more than others. Words match from their beginning, and whole words rank higher.
+3. A search ranks matches in labels, then those in notes and top tokens: the first `RANKED` of the table, so that
+   a word that is everywhere costs no more than others. Words match from their beginning; whole words rank higher.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Select,
+    and_,
     cast,
     func,
     literal_column,
     or_,
     select,
     text,
+    true,
     tuple_,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -104,12 +105,17 @@ async def page(session: Session, of: FeatureSet, wanted: Wanted, *, offset: int,
     query = await _search_query(session, wanted.search)
     conditions = _conditions(of, wanted, query)
     if wanted.sort == "relevance" and query is not None:
-        latents, total, capped = await _ranked(session, conditions, query, offset, limit)
+        latents, total, capped = await _ranked(session, _filters(of, wanted), query, offset, limit)
         has_next = offset + limit < total
-    else:
+        return FeaturePage(await rows_of(session, of.id, latents), total, capped, has_next)
+    total, capped = await _total(session, of, wanted, conditions)
+    if capped:
         latents = await _ordered(session, _parts(wanted), conditions, offset, limit + 1)
         has_next, latents = len(latents) > limit, latents[:limit]
-        total, capped = await _total(session, of, wanted, conditions, offset + len(latents) + has_next)
+        total = max(total, offset + len(latents) + has_next)
+    else:
+        latents = await _slice(session, _parts(wanted), conditions, offset, limit, total)
+        has_next = offset + limit < total
     return FeaturePage(await rows_of(session, of.id, latents), total, capped, has_next)
 
 
@@ -119,14 +125,13 @@ async def neighbours(session: Session, of: FeatureSet, wanted: Wanted, latent: i
     query = await _search_query(session, wanted.search)
     conditions = _conditions(of, wanted, query)
     if wanted.sort == "relevance" and query is not None:
-        latents, _, _ = await _ranked(session, conditions, query, 0, 2 * RANKED)
+        latents, _, _ = await _ranked(session, _filters(of, wanted), query, 0, RANKED)
         place = latents.index(latent) if latent in latents else -1
         before = latents[place - 1] if place > 0 else None
         return Neighbours(before, latents[place + 1] if 0 <= place < len(latents) - 1 else None)
     parts = _parts(wanted)
-    backwards = [part._replace(descending=not part.descending) for part in reversed(parts)]
     return Neighbours(
-        await _after(session, backwards, conditions, of.id, latent),
+        await _after(session, _backwards(parts), conditions, of.id, latent),
         await _after(session, parts, conditions, of.id, latent),
     )
 
@@ -167,6 +172,13 @@ async def _plan_for_values(session: Session) -> None:
 
 
 def _conditions(of: FeatureSet, wanted: Wanted, query: _Query | None) -> list[ColumnElement[bool]]:
+    found = _filters(of, wanted)
+    if wanted.search:
+        found.append(Feature.words.op("@@")(query.matches) if query is not None else _contains(wanted.search))
+    return found
+
+
+def _filters(of: FeatureSet, wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [Feature.feature_set_id == of.id]
     if wanted.min_density is not None:
         found.append(Feature.count >= _least_count(wanted.min_density, of.tokens))
@@ -177,11 +189,9 @@ def _conditions(of: FeatureSet, wanted: Wanted, query: _Query | None) -> list[Co
     if wanted.alive is not None:
         found.append(Feature.count > 0 if wanted.alive else Feature.count == 0)
     if wanted.starred is not None:
-        found.append(Feature.starred.is_(True) if wanted.starred else ~Feature.starred)
+        found.append(Feature.starred == true() if wanted.starred else ~Feature.starred)
     if wanted.labelled is not None:
-        found.append(Feature.labelled.is_(True) if wanted.labelled else ~Feature.labelled)
-    if wanted.search:
-        found.append(Feature.words.op("@@")(query.matches) if query is not None else _contains(wanted.search))
+        found.append(Feature.labelled == true() if wanted.labelled else ~Feature.labelled)
     return found
 
 
@@ -231,10 +241,31 @@ def _parts(wanted: Wanted) -> list[_Part]:
                 _Part(Feature.score.is_(None), by_latent, down),
             ]
         case "starred":
-            parts = [_Part(Feature.starred.is_(True), by_latent, down), _Part(~Feature.starred, by_latent, down)]
+            parts = [_Part(Feature.starred == true(), by_latent, down), _Part(~Feature.starred, by_latent, down)]
             return parts if down else parts[::-1]
         case sort:
             return [_Part(None, _COLUMNS.get(sort, Feature.max), down)]
+
+
+def _backwards(parts: Sequence[_Part]) -> list[_Part]:
+    return [part._replace(descending=not part.descending) for part in reversed(parts)]
+
+
+async def _slice(
+    session: Session,
+    parts: Sequence[_Part],
+    conditions: Sequence[ColumnElement[bool]],
+    offset: int,
+    limit: int,
+    total: int,
+) -> list[int]:
+    """Some of an order of which the length is known: read from whichever end is nearer."""
+    limit = max(0, min(limit, total - offset))
+    if not limit:
+        return []
+    if offset <= total // 2:
+        return await _ordered(session, parts, conditions, offset, limit)
+    return (await _ordered(session, _backwards(parts), conditions, total - offset - limit, limit))[::-1]
 
 
 async def _ordered(
@@ -298,13 +329,13 @@ def _sorted(chosen: Select[Any], part: _Part) -> Select[Any]:
 
 
 async def _total(
-    session: Session, of: FeatureSet, wanted: Wanted, conditions: Sequence[ColumnElement[bool]], at_least: int
+    session: Session, of: FeatureSet, wanted: Wanted, conditions: Sequence[ColumnElement[bool]]
 ) -> tuple[int, bool]:
     """How many there are, and whether that is a lower bound."""
     chosen = select(Feature.latent).where(*conditions)
     if wanted.search:
         found = await _count(session, chosen.limit(RANKED + 1))
-        return (found, False) if found <= RANKED else (max(RANKED, at_least), True)
+        return min(found, RANKED), found > RANKED
     if len(conditions) == 1:
         return of.latents, False
     if len(conditions) == 2 and wanted.alive is not None:
@@ -317,19 +348,26 @@ async def _count(session: Session, chosen: Select[Any]) -> int:
 
 
 async def _ranked(
-    session: Session, conditions: Sequence[ColumnElement[bool]], query: _Query, offset: int, limit: int
+    session: Session, filters: Sequence[ColumnElement[bool]], query: _Query, offset: int, limit: int
 ) -> tuple[list[int], int, bool]:
-    """Latents by relevance, how many were ranked, and whether there are more."""
-    columns = Feature.latent, Feature.words
+    """Latents by relevance, those whose labels match first; how many were ranked, and whether there are more."""
     in_labels = Feature.label_words.op("@@")(query.matches)
-    labels = select(*columns).where(*conditions, in_labels).limit(RANKED)
-    others = select(*columns).where(*conditions, in_labels.is_not(True)).limit(RANKED)
-    found = union_all(labels.subquery().select(), others.subquery().select()).cte("found")
+    elsewhere = and_(Feature.words.op("@@")(query.matches), in_labels.is_not(True))
+    latents: list[int] = []
+    total = 0
+    for matches in (in_labels, elsewhere):
+        some = select(Feature.latent, Feature.words).where(*filters, matches).limit(RANKED - total).cte("some")
+        rank = _rank(some.c.words, query.matches) + _rank(some.c.words, query.exact)
+        ranked = select(some.c.latent, func.count().over()).order_by(rank.desc(), some.c.latent)
+        wanted = ranked.offset(max(0, offset - total)).limit(limit - len(latents))
+        rows = (await session.execute(wanted)).all()
+        latents += [int(latent) for latent, _ in rows]
+        total += int(rows[0][1]) if rows else int(await session.scalar(select(func.count()).select_from(some)) or 0)
+        if total >= RANKED:
+            break
+    return latents, total, total >= RANKED
+
+
+def _rank(words: Any, query: Any) -> ColumnElement[float]:
     weights: ColumnElement[str] = literal_column(_WEIGHTS)
-    rank = func.ts_rank(weights, found.c.words, query.matches) + func.ts_rank(weights, found.c.words, query.exact)
-    ranked = await session.execute(
-        select(found.c.latent, func.count().over()).order_by(rank.desc(), found.c.latent).offset(offset).limit(limit)
-    )
-    rows = ranked.all()
-    total = int(rows[0][1]) if rows else int(await session.scalar(select(func.count()).select_from(found)) or 0)
-    return [int(latent) for latent, _ in rows], total, total >= RANKED
+    return func.ts_rank(weights, words, query)
