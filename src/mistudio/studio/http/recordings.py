@@ -81,19 +81,8 @@ def _recording_out(row: Recording, datasets: dict[str, str | None], names: Refer
         model=names("model", row.model_id),
         tokenization=names("tokenization", row.tokenization_id),
         dataset=names("dataset", datasets.get(row.tokenization_id or "")),
-        hooks=[
-            RecordedHook(
-                hook=hook,
-                d=facts["d"],
-                dtype=facts["dtype"],
-                tokens=facts["tokens"],
-                excluded_special=facts["excluded_special"],
-                excluded_massive=facts["excluded_massive"],
-                max_norm=facts["filter"].get("max_norm"),
-                rule=facts["filter"]["rule"],
-            )
-            for hook, facts in metrics["hooks"].items()
-        ],
+        # In the order that was asked for: a JSONB column keeps none.
+        hooks=[_hook_out(hook, metrics["hooks"][hook]) for hook in row.hooks],
         tokens=row.tokens,
         tokens_seen=metrics["tokens_seen"],
         seconds=metrics.get("seconds"),
@@ -101,4 +90,17 @@ def _recording_out(row: Recording, datasets: dict[str, str | None], names: Refer
         config=row.manifest["config"],
         created_at=row.created_at,
         job_id=row.job_id,
+    )
+
+
+def _hook_out(hook: str, facts: dict[str, Any]) -> RecordedHook:
+    return RecordedHook(
+        hook=hook,
+        d=facts["d"],
+        dtype=facts["dtype"],
+        tokens=facts["tokens"],
+        excluded_special=facts["excluded_special"],
+        excluded_massive=facts["excluded_massive"],
+        max_norm=facts["filter"].get("max_norm"),
+        rule=facts["filter"]["rule"],
     )
