@@ -16,9 +16,9 @@ export function MachinePills() {
   return (
     <Link
       to="/system"
-      aria-label={`System: ${loads.map(({ label, percent }) => `${label} ${percent} percent`).join(", ")}`}
       className="hidden h-7 items-center gap-3 rounded-full border border-line px-3 text-xs text-ink-3 transition-colors hover:border-line-strong xl:flex"
     >
+      <span className="sr-only">System</span>
       {loads.map(({ label, percent }) => (
         <span key={label} className="flex items-center gap-1.5">
           {label}

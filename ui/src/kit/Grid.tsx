@@ -132,7 +132,7 @@ export function Grid<Row>(props: GridProps<Row>) {
       className="relative overflow-auto outline-none"
       style={{ maxHeight: props.maxHeight ?? "min(70dvh, 56rem)" }}
     >
-      <div className="w-max min-w-full">
+      <div className="w-full min-w-min">
         <div
           role="row"
           aria-rowindex={1}

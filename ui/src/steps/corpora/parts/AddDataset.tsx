@@ -60,7 +60,7 @@ function Steps({ onClose }: { onClose: () => void }) {
   return (
     <div className="space-y-5">
       <form
-        className="grid items-end gap-3 sm:grid-cols-[1fr_auto_auto]"
+        className="grid items-start gap-3 sm:grid-cols-[1fr_auto_auto]"
         onSubmit={(event) => {
           event.preventDefault();
           void look(source.trim()).catch(() => undefined);
@@ -81,10 +81,10 @@ function Steps({ onClose }: { onClose: () => void }) {
             />
           )}
         </Field>
-        <Button type="submit" busy={preview.isPending} disabled={source.trim() === ""}>
+        <Button type="submit" busy={preview.isPending} disabled={source.trim() === ""} className="sm:mt-6">
           Look into it
         </Button>
-        <Button icon={Upload} busy={upload.isPending} onClick={() => file.current?.click()}>
+        <Button icon={Upload} busy={upload.isPending} className="sm:mt-6" onClick={() => file.current?.click()}>
           Upload a file
         </Button>
         <input

@@ -21,7 +21,10 @@ interface OptionsProps {
 
 /** How it is trained: a template, the four numbers that matter, and everything else folded away. */
 export function OptionsCard({ fields, values, onChange, errors, template, onTemplate }: OptionsProps) {
-  const templates = useQuery(templatesQuery).data ?? [];
+  // The quickest first.
+  const templates = [...(useQuery(templatesQuery).data ?? [])].sort(
+    (a, b) => a.config.train.tokens - b.config.train.tokens,
+  );
   const sae = (values.sae ?? {}) as Record<string, unknown>;
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });

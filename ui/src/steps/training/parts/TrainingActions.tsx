@@ -1,7 +1,7 @@
-import { Pause, Play, RotateCcw, Square, Trash2 } from "lucide-react";
+import { Network, Pause, Play, RotateCcw, Square, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
-import { Button } from "@/kit/Button";
+import { Button, ButtonLink } from "@/kit/Button";
 import { ConfirmDialog } from "@/kit/Dialog";
 import { toast } from "@/kit/toast";
 import { type Command, type Training, useCommand, useDelete } from "../queries";
@@ -46,6 +46,11 @@ export function TrainingActions({ training }: { training: Training }) {
         <Button variant="ghost" icon={Trash2} onClick={() => setAsking("delete")}>
           Delete
         </Button>
+      )}
+      {training.sae && (
+        <ButtonLink to={`/saes/${training.sae.id}`} variant="primary" icon={Network}>
+          Open the SAE
+        </ButtonLink>
       )}
       <ConfirmDialog
         open={asking === "stop"}
