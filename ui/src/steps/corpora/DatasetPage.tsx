@@ -1,14 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
-import { useState } from "react";
-import { useNavigate, useParams, useSearchParams } from "react-router";
-import { Button } from "@/kit/Button";
-import { ConfirmDialog } from "@/kit/Dialog";
+import { useParams, useSearchParams } from "react-router";
+import { DeleteButton } from "@/kit/DeleteButton";
 import { ErrorState } from "@/kit/ErrorState";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
 import { Tabs } from "@/kit/Tabs";
-import { toast } from "@/kit/toast";
 import { Documents } from "./parts/Documents";
 import { Overview } from "./parts/Overview";
 import { Statistics } from "./parts/Statistics";
@@ -32,7 +28,7 @@ export default function DatasetPage() {
       </Page>
     );
   return (
-    <Page title={dataset.name} crumbs={crumbs} actions={<DeleteButton dataset={dataset} />}>
+    <Page title={dataset.name} crumbs={crumbs} actions={<Delete dataset={dataset} />}>
       <Tabs
         label="Parts of the data set"
         value={tab}
@@ -58,29 +54,11 @@ export default function DatasetPage() {
   );
 }
 
-function DeleteButton({ dataset }: { dataset: Dataset }) {
-  const navigate = useNavigate();
+function Delete({ dataset }: { dataset: Dataset }) {
   const remove = useDelete();
-  const [asking, setAsking] = useState(false);
   return (
-    <>
-      <Button variant="ghost" icon={Trash2} onClick={() => setAsking(true)}>
-        Delete
-      </Button>
-      <ConfirmDialog
-        open={asking}
-        onOpenChange={setAsking}
-        title={`Delete the data set ${dataset.name}?`}
-        confirm="Delete"
-        danger
-        onConfirm={async () => {
-          await remove.mutateAsync(dataset);
-          toast({ tone: "info", title: `${dataset.name} is being deleted` });
-          await navigate("/datasets");
-        }}
-      >
-        Its text is removed from the studio; the files that it was made from are not touched.
-      </ConfirmDialog>
-    </>
+    <DeleteButton what={`the data set ${dataset.name}`} to="/datasets" onDelete={() => remove.mutateAsync(dataset)}>
+      Its text is removed from the studio; the files that it was made from are not touched.
+    </DeleteButton>
   );
 }

@@ -8,6 +8,7 @@ import { CopyButton } from "@/kit/Code";
 import { ErrorState } from "@/kit/ErrorState";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
+import { Tooltip } from "@/kit/Tooltip";
 import { useKeys } from "@/kit/useKeys";
 import { Contexts } from "./parts/Contexts";
 import { LabelCard } from "./parts/LabelCard";
@@ -102,13 +103,15 @@ function Loaded({ page, table }: { page: Feature; table: string }) {
             onClick={() => go(neighbours.next)}
           />
           {!dead && (
-            <ButtonLink
-              to={`/steering?set=${set.id}&edit=${feature.latent}:add:${page.steering.strength ?? 1}`}
-              variant="primary"
-              icon={SlidersHorizontal}
-            >
-              Steer with this
-            </ButtonLink>
+            <Tooltip text={page.steering.reason} side="bottom">
+              <ButtonLink
+                to={`/steering?set=${set.id}&edit=${feature.latent}:add:${page.steering.strength ?? 1}`}
+                variant="primary"
+                icon={SlidersHorizontal}
+              >
+                Steer with this
+              </ButtonLink>
+            </Tooltip>
           )}
         </>
       }

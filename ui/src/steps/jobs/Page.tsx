@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { ListChecks } from "lucide-react";
-import { useSearchParams } from "react-router";
 import { usePages } from "@/api/usePages";
 import { StatusBadge } from "@/kit/Badge";
 import { ButtonLink } from "@/kit/Button";
@@ -13,6 +12,7 @@ import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { Segments } from "@/kit/Tabs";
+import { useView } from "@/kit/useView";
 import { JobActions } from "./parts/JobActions";
 import { countsQuery, type Group, groups, type Job, type JobsQuery, jobsQuery } from "./queries";
 import { kinds, unitOf } from "./words";
@@ -48,21 +48,9 @@ const columns: readonly Column<Job>[] = [
 ];
 
 export default function JobsPage() {
-  const [view, setView] = useSearchParams();
-  const group = (view.get("show") ?? "all") as Group;
-  const search = view.get("search") ?? "";
-  const sort = { id: view.get("sort") ?? "created_at", order: view.get("order") === "asc" ? "asc" : "desc" } as const;
+  const { get, search, sort, change } = useView();
+  const group = (get("show") ?? "all") as Group;
   const counts = useQuery(countsQuery).data?.counts ?? {};
-  const change = (changes: Record<string, string>) =>
-    setView(
-      (before) => {
-        for (const [name, value] of Object.entries(changes))
-          if (value === "") before.delete(name);
-          else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
   const { rows, isLoading, error, retry } = usePages((page, limit) =>
     jobsQuery({
       state: [...groups[group]],

@@ -1,15 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { FlaskConical, Trash2 } from "lucide-react";
-import { useState } from "react";
-import { Link, useNavigate, useParams } from "react-router";
-import { Button, ButtonLink } from "@/kit/Button";
+import { FlaskConical } from "lucide-react";
+import { Link, useParams } from "react-router";
+import { ButtonLink } from "@/kit/Button";
 import { Card } from "@/kit/Card";
-import { ConfirmDialog } from "@/kit/Dialog";
+import { DeleteButton } from "@/kit/DeleteButton";
 import { ErrorState } from "@/kit/ErrorState";
 import { bytes, count } from "@/kit/format";
 import { Page } from "@/kit/Page";
 import { SkeletonPage, SkeletonText } from "@/kit/Skeleton";
-import { toast } from "@/kit/toast";
 import { Architecture } from "./parts/Architecture";
 import { BlockDiagram } from "./parts/BlockDiagram";
 import { MemoryTable } from "./parts/MemoryTable";
@@ -34,7 +32,7 @@ export default function ModelPage() {
       description={`${count(model.n_layers)} layers of width ${count(model.d_model)}, in ${model.quantize ?? model.dtype}; ${bytes(model.bytes)} on disk.`}
       actions={
         <>
-          <DeleteButton model={model} />
+          <Delete model={model} />
           <ButtonLink to={`/training/new?model=${model.id}`} variant="primary" icon={FlaskConical}>
             Train an SAE on it
           </ButtonLink>
@@ -109,29 +107,11 @@ function SaesOf({ model }: { model: Model }) {
   );
 }
 
-function DeleteButton({ model }: { model: Model }) {
-  const navigate = useNavigate();
+function Delete({ model }: { model: Model }) {
   const remove = useDelete();
-  const [asking, setAsking] = useState(false);
   return (
-    <>
-      <Button variant="ghost" icon={Trash2} onClick={() => setAsking(true)}>
-        Delete
-      </Button>
-      <ConfirmDialog
-        open={asking}
-        onOpenChange={setAsking}
-        title={`Delete the model ${model.name}?`}
-        confirm="Delete"
-        danger
-        onConfirm={async () => {
-          await remove.mutateAsync(model);
-          toast({ tone: "info", title: `${model.name} is being deleted` });
-          await navigate("/models");
-        }}
-      >
-        Its weights are removed from the studio. SAEs that were trained on it are kept, and cannot be used without it.
-      </ConfirmDialog>
-    </>
+    <DeleteButton what={`the model ${model.name}`} to="/models" onDelete={() => remove.mutateAsync(model)}>
+      Its weights are removed from the studio. SAEs that were trained on it are kept, and cannot be used without it.
+    </DeleteButton>
   );
 }

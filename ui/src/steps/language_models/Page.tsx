@@ -1,5 +1,4 @@
 import { BrainCircuit, Plus } from "lucide-react";
-import { useSearchParams } from "react-router";
 import { usePages } from "@/api/usePages";
 import { Button } from "@/kit/Button";
 import { Card } from "@/kit/Card";
@@ -9,6 +8,7 @@ import { bytes, count } from "@/kit/format";
 import { SearchInput } from "@/kit/inputs";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
+import { useView } from "@/kit/useView";
 import { AddModel } from "./parts/AddModel";
 import { type Model, type ModelsQuery, modelsQuery } from "./queries";
 
@@ -70,19 +70,7 @@ const columns: readonly Column<Model>[] = [
 ];
 
 export default function ModelsPage() {
-  const [view, setView] = useSearchParams();
-  const search = view.get("search") ?? "";
-  const sort = { id: view.get("sort") ?? "created_at", order: view.get("order") === "asc" ? "asc" : "desc" } as const;
-  const change = (changes: Record<string, string>) =>
-    setView(
-      (before) => {
-        for (const [name, value] of Object.entries(changes))
-          if (value === "") before.delete(name);
-          else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
+  const { get, search, sort, change } = useView();
   const { rows, isLoading, error, retry } = usePages((page, limit) =>
     modelsQuery({
       ...(search === "" ? {} : { search }),
@@ -125,7 +113,7 @@ export default function ModelsPage() {
           }
         />
       </Card>
-      <AddModel open={view.get("add") === "1"} onClose={() => change({ add: "" })} />
+      <AddModel open={get("add") === "1"} onClose={() => change({ add: "" })} />
     </Page>
   );
 }

@@ -1,5 +1,4 @@
 import { Network, Plus } from "lucide-react";
-import { useSearchParams } from "react-router";
 import { usePages } from "@/api/usePages";
 import { ButtonLink } from "@/kit/Button";
 import { Card } from "@/kit/Card";
@@ -10,6 +9,7 @@ import { hookInWords } from "@/kit/hookPoint";
 import { SearchInput } from "@/kit/inputs";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
+import { useView } from "@/kit/useView";
 import { numberOf, type Sae, type SaesQuery, saesQuery } from "./queries";
 
 const columns: readonly Column<Sae>[] = [
@@ -86,19 +86,7 @@ const train = (
 );
 
 export default function SaesPage() {
-  const [view, setView] = useSearchParams();
-  const search = view.get("search") ?? "";
-  const sort = { id: view.get("sort") ?? "created_at", order: view.get("order") === "asc" ? "asc" : "desc" } as const;
-  const change = (changes: Record<string, string>) =>
-    setView(
-      (before) => {
-        for (const [name, value] of Object.entries(changes))
-          if (value === "") before.delete(name);
-          else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
+  const { search, sort, change } = useView();
   const { rows, isLoading, error, retry } = usePages((page, limit) =>
     saesQuery({
       ...(search === "" ? {} : { search }),

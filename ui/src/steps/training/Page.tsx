@@ -1,5 +1,4 @@
 import { FlaskConical, Plus } from "lucide-react";
-import { useSearchParams } from "react-router";
 import { usePages } from "@/api/usePages";
 import { StatusBadge } from "@/kit/Badge";
 import { ButtonLink } from "@/kit/Button";
@@ -12,6 +11,7 @@ import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { Segments } from "@/kit/Tabs";
+import { useView } from "@/kit/useView";
 import { type Training, type TrainingsQuery, trainingsQuery } from "./queries";
 
 const groups = {
@@ -70,20 +70,8 @@ const columns: readonly Column<Training>[] = [
 ];
 
 export default function TrainingsPage() {
-  const [view, setView] = useSearchParams();
-  const group = (view.get("show") ?? "all") as Group;
-  const search = view.get("search") ?? "";
-  const sort = { id: view.get("sort") ?? "created_at", order: view.get("order") === "asc" ? "asc" : "desc" } as const;
-  const change = (changes: Record<string, string>) =>
-    setView(
-      (before) => {
-        for (const [name, value] of Object.entries(changes))
-          if (value === "") before.delete(name);
-          else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
+  const { get, search, sort, change } = useView();
+  const group = (get("show") ?? "all") as Group;
   const { rows, isLoading, error, retry } = usePages((page, limit) =>
     trainingsQuery({
       ...(group === "all" ? {} : { state: [...groups[group]] }),

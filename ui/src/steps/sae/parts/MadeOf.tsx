@@ -1,8 +1,8 @@
 import { type ReactNode } from "react";
-import { Link } from "react-router";
 import { Card } from "@/kit/Card";
 import { CodeBlock, CopyButton } from "@/kit/Code";
 import { Disclosure } from "@/kit/Disclosure";
+import { Facts, Named } from "@/kit/Facts";
 import { bytes, count } from "@/kit/format";
 import { hookInWords } from "@/kit/hookPoint";
 import { RelativeTime } from "@/kit/RelativeTime";
@@ -31,23 +31,8 @@ export function MadeOf({ sae }: { sae: SaeDetail }) {
   ];
   return (
     <Card title="Where it comes from">
-      <dl className="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-[8rem_1fr]">
-        {facts.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-ink-3">{name}</dt>
-            <dd className="wrap-anywhere text-ink-2">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Card>
-  );
-}
-
-function Named({ to, name }: { to: string; name: string }) {
-  return (
-    <Link to={to} className="text-ink hover:text-accent hover:underline">
-      {name}
-    </Link>
   );
 }
 

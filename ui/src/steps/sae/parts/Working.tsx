@@ -17,11 +17,13 @@ export function Working({ saeId }: { saeId: string }) {
             <Link to={`/jobs/${job.id}`} className="w-fit text-sm font-medium text-ink hover:text-accent">
               {job.title}
             </Link>
-            {job.state === "queued" ? (
-              <p className="text-sm text-ink-3">It waits for its turn.</p>
+            {job.state === "queued" || job.stage === null ? (
+              <p className="text-sm text-ink-3">
+                {job.state === "queued" ? "It waits for its turn." : "It is starting."}
+              </p>
             ) : (
               <Progress
-                label={words(job.stage ?? "preparing")}
+                label={words(job.stage)}
                 done={job.done ?? 0}
                 total={job.total}
                 etaSeconds={job.eta_seconds}

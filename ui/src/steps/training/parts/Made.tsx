@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
 import { ButtonLink } from "@/kit/Button";
 import { Card } from "@/kit/Card";
+import { Facts, Named } from "@/kit/Facts";
 import { bytes, count, plural } from "@/kit/format";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { checkpointsQuery, type Training } from "../queries";
@@ -33,23 +33,8 @@ export function MadeOf({ training }: { training: Training }) {
   ];
   return (
     <Card title="What is trained">
-      <dl className="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-[9rem_1fr]">
-        {facts.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-ink-3">{name}</dt>
-            <dd className="wrap-anywhere text-ink-2">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Card>
-  );
-}
-
-function Named({ to, name }: { to: string; name: string }) {
-  return (
-    <Link to={to} className="text-ink hover:text-accent hover:underline">
-      {name}
-    </Link>
   );
 }
 

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Card } from "@/kit/Card";
 import { cx } from "@/kit/cx";
 import { Field } from "@/kit/Field";
-import type { FormValues } from "@/kit/formValues";
+import { type FormValues, recordOf } from "@/kit/formValues";
 import { short } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import type { FieldDescriptor } from "@/kit/jsonSchema";
@@ -25,7 +25,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
   const templates = [...(useQuery(templatesQuery).data ?? [])].sort(
     (a, b) => a.config.train.tokens - b.config.train.tokens,
   );
-  const sae = (values.sae ?? {}) as Record<string, unknown>;
+  const sae = recordOf(values.sae);
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
   return (
