@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any, Literal, NamedTuple
 
@@ -49,6 +50,9 @@ _WEIGHTS = "'{0.1, 0.2, 0.4, 1.0}'"
 """Of top tokens (C), notes (B) and labels (A), in PostgreSQL's order D, C, B, A."""
 
 
+_MOST_TOTALS = 1000
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which features, and in what order."""
@@ -63,6 +67,10 @@ class Wanted:
     sort: Sort = "max"
     """Relevance without a search is as `max`."""
     descending: bool = True
+
+
+_totals: OrderedDict[tuple[str, Wanted], int] = OrderedDict()
+"""How many features fulfil filters of numbers alone, the latest asked for last."""
 
 
 class FeaturePage(NamedTuple):
@@ -340,7 +348,15 @@ async def _total(
         return of.latents, False
     if len(conditions) == 2 and wanted.alive is not None:
         return (of.alive if wanted.alive else of.latents - of.alive), False
-    return await _count(session, chosen), False
+    if wanted.starred is not None or wanted.labelled is not None:
+        return await _count(session, chosen), False
+    # Numbers never change: whoever turns pages has them counted once.
+    key = replace(wanted, sort="latent", descending=True)
+    known = _totals.pop((of.id, key), None)
+    _totals[of.id, key] = known if known is not None else await _count(session, chosen)
+    if len(_totals) > _MOST_TOTALS:
+        _totals.popitem(last=False)
+    return _totals[of.id, key], False
 
 
 async def _count(session: Session, chosen: Select[Any]) -> int:
