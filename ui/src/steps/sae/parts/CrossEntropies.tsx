@@ -17,23 +17,23 @@ export function CrossEntropies({ numbers }: { numbers: readonly Measured[] }) {
   return (
     <figure>
       <figcaption className="text-sm font-medium text-ink-2">Does the model still predict?</figcaption>
-      <dl className="mt-3 grid gap-3">
+      <ul className="mt-3 grid gap-3">
         {rows.map(({ name, title, fill }) => {
           const value = of(name);
           if (value === undefined) return null;
           return (
-            <div key={name}>
+            <li key={name}>
               <div className="flex justify-between gap-4 text-sm">
-                <dt className="text-ink-3">{title}</dt>
-                <dd className="text-ink tabular-nums">{number(value)} nats/token</dd>
+                <span className="text-ink-3">{title}</span>
+                <span className="text-ink tabular-nums">{number(value)} nats/token</span>
               </div>
               <div className="mt-1 h-3 rounded-full bg-sunken">
                 <div className={cx("h-full rounded-full", fill)} style={{ width: `${(value / most) * 100}%` }} />
               </div>
-            </div>
+            </li>
           );
         })}
-      </dl>
+      </ul>
       <p className="mt-3 text-sm text-ink-3">
         Cross-entropy of the next token: shorter is better.
         {recovered !== undefined && ` Of what the mean loses, the SAE keeps ${percent(recovered)}.`}
