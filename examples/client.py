@@ -7,7 +7,7 @@ import mistudio
 
 def main(text: str, model: str, url: str = "http://127.0.0.1:8000") -> None:
     with mistudio.Client(url) as studio:
-        dataset = studio.datasets.add(text).wait()
+        dataset = studio.datasets.add(mistudio.CorpusConfig(sources=(text,), held_out=0.1)).wait()
         lm = studio.models.add(model).wait()
         tokens = studio.datasets.tokenize(dataset, lm, mistudio.TokenizeConfig(context_length=32)).wait()
         hook = f"resid_post.{lm.n_layers // 2}"

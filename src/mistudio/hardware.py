@@ -131,6 +131,8 @@ class Estimate:
 
 def time_for(tokens: float, flop_per_token: float, reached: Sequence[Reached]) -> tuple[float | None, str]:
     """Seconds that `tokens` will take, from the earlier work whose cost a token is nearest, and how that was found."""
+    if tokens <= 0 or flop_per_token <= 0:
+        return 0.0, "there is nothing to compute"
     known = [each for each in reached if each.tokens_per_second > 0 and each.flop_per_token > 0]
     if not known:
         return None, Estimate.seconds_basis

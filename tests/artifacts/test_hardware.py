@@ -7,7 +7,15 @@ import os
 import pytest
 import torch
 
-from mistudio.hardware import best_device, cores, cpu_multiplies_bfloat16, fast_dtype, memory_bytes
+from mistudio.hardware import (
+    Reached,
+    best_device,
+    cores,
+    cpu_multiplies_bfloat16,
+    fast_dtype,
+    memory_bytes,
+    time_for,
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
@@ -33,3 +41,9 @@ def test_bfloat16_is_fast_on_a_processor_only_where_it_is_in_hardware():
 def test_float16_is_never_chosen_because_its_range_is_too_small():
     assert fast_dtype(torch.device("mps")) is torch.float32
     assert fast_dtype(best_device()) in (torch.float32, torch.bfloat16)
+
+
+def test_nothing_to_compute_takes_no_time() -> None:
+    reached = [Reached(flop_per_token=1e6, tokens_per_second=1000.0, what="a recording")]
+    assert time_for(0, 0.0, reached) == (0.0, "there is nothing to compute")
+    assert time_for(2000, 1e6, reached)[0] == 2.0
