@@ -33,7 +33,14 @@ export function Card({ title, description, actions, flush = false, className, ch
           {actions !== undefined && <div className="flex items-center gap-2">{actions}</div>}
         </header>
       )}
-      <div className={cx(flush ? headed && "pt-4" : headed ? "px-5 pt-4 pb-5" : "p-5")}>{children}</div>
+      <div
+        className={cx(
+          // A table's head keeps within the round corners.
+          flush && "overflow-hidden rounded-b-[calc(var(--radius-xl)-1px)]",
+          flush && !headed && "rounded-t-[calc(var(--radius-xl)-1px)]",
+          flush ? headed && "pt-4" : headed ? "px-5 pt-4 pb-5" : "p-5",
+        )}
+      >{children}</div>
     </section>
   );
 }
