@@ -40,7 +40,9 @@ export function Card({ title, description, actions, flush = false, className, ch
           flush && !headed && "rounded-t-[calc(var(--radius-xl)-1px)]",
           flush ? headed && "pt-4" : headed ? "px-5 pt-4 pb-5" : "p-5",
         )}
-      >{children}</div>
+      >
+        {children}
+      </div>
     </section>
   );
 }
