@@ -37,7 +37,7 @@ from mistudio.studio.settings import Settings
 JobFunction = Callable[[Any, JobContext], Made | None]
 
 _INSIST_SECONDS = 300.0
-_NICENESS = 10
+_NICENESS = 3
 
 
 def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[str], JobFunction]) -> None:
