@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query
 from mistudio.studio.db import artifacts
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.recordings import RecordingOut, recordings_out
 from mistudio.studio.http.schemas import Data, Page
@@ -45,13 +46,17 @@ async def list_recordings(
     return paging.of(await recordings_out(transaction.session, rows), total)
 
 
-@router.post("", status_code=202, responses=errors(404, 409))
+@router.post("", status_code=202, responses=errors(404, 409, 503, 507))
 async def record(
     request: Annotated[Trace, Body(examples=[_EXAMPLE])], studio: Studio, transaction: Transaction
 ) -> Data[Accepted]:
-    """Record what stands at hook points of a model while it reads a text."""
+    """Record what stands at hook points of a model while it reads a text.
+
+    Refused with the numbers where this machine has not the memory (503) or the disk (507).
+    """
     session = transaction.session
     found = await trace_inputs(session, request)
+    check_fit(await estimate_out(studio, session, request))
     wanted = slug(found.model.name, found.tokenization.name, *request.config.hooks)
     named = request.model_copy(
         update={

@@ -11,6 +11,7 @@ from mistudio.errors import NotAllowedNow
 from mistudio.studio.db import jobs
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.road import Road, road
 from mistudio.studio.http.schemas import Data
@@ -28,7 +29,7 @@ async def get_road(studio: Studio, transaction: Transaction) -> Data[Road]:
     return Data(data=await road(transaction.session))
 
 
-@router.post("/demo", status_code=202, responses=errors(409))
+@router.post("/demo", status_code=202, responses=errors(409, 503, 507))
 async def start_demo(
     studio: Studio,
     transaction: Transaction,
@@ -41,6 +42,7 @@ async def start_demo(
                 f"The demo is {job.state} already.", remedy="Watch its job, or resume or cancel that one."
             )
     request = Demo(config=config or DemoConfig())
+    check_fit(await estimate_out(studio, transaction.session, request))
     job = await create(transaction.session, studio.settings, request, title="Demo", device=DEVICE)
     transaction.created.append(job)
     return Data(data=accepted(job))

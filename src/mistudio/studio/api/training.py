@@ -69,9 +69,9 @@ async def list_trainings(
     return paging.of(await trainings_out(transaction.session, found), total)
 
 
-@router.post("", status_code=202, responses=errors(404, 409, 503))
+@router.post("", status_code=202, responses=errors(404, 409, 503, 507))
 async def start_training(request: Wanted, studio: Studio, transaction: Transaction) -> Data[TrainingOut]:
-    """Train an SAE. Refused with 503 and the numbers where this machine has not enough memory for it."""
+    """Train an SAE. Refused with the numbers where this machine has not the memory (503) or the disk (507)."""
     session = transaction.session
     inputs = await train_inputs(session, request)
     check_fit(await estimate_out(studio, session, inputs.request))

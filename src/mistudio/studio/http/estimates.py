@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from mistudio.errors import EngineUnavailable, NotEnoughMemory
+from mistudio.errors import DiskFull, EngineUnavailable, MistudioError, NotEnoughMemory
 from mistudio.hardware import Part
 from mistudio.studio.db import jobs
 from mistudio.studio.db.session import Session
 from mistudio.studio.engine.memory import available_bytes
+from mistudio.studio.engine.messages import Loaded
 from mistudio.studio.http.dependencies import StudioState
 from mistudio.studio.http.schemas import ApiModel
 from mistudio.studio.queue.enqueue import DEVICE
@@ -73,7 +75,7 @@ async def estimate_out(studio: StudioState, session: Session, request: Request) 
     gpus = await asyncio.to_thread(_GPUS.sample)
     device = "cuda" if gpus else "cpu"
     needed = await estimate(session, request, device)
-    on_host, on_device = await _given_back(studio, session, device)
+    on_host, on_device = await _given_back(studio, session)
     memory = available_bytes() + on_host
     device_memory = gpus[0].memory_total_bytes - gpus[0].memory_used_bytes + on_device if gpus else None
     disk = shutil.disk_usage(_existing(studio.settings.home)).free
@@ -107,44 +109,51 @@ async def estimate_out(studio: StudioState, session: Session, request: Request) 
 
 
 def check_fit(needed: EstimateOut) -> None:
-    """Refuse what this machine has not the memory for.
+    """Refuse what this machine has not the memory or the disk for.
 
     Raises:
-        NotEnoughMemory: with the numbers.
+        NotEnoughMemory, DiskFull: with the numbers.
     """
-    device = needed.device_memory_available_bytes
-    for where, wanted, there in (
-        ("memory", needed.memory_bytes, needed.memory_available_bytes),
-        ("GPU memory", needed.device_memory_bytes, device),
-    ):
-        if there is not None and wanted > there:
-            parts = needed.memory if where == "memory" else needed.device_memory
-            largest = max(parts, key=lambda part: part.bytes)
-            raise NotEnoughMemory(
-                f"This needs {_size(wanted)} of {where}, and {_size(there)} can be had; "
-                f"the largest part is the {largest.name} with {_size(largest.bytes)}.",
-                remedy="Choose fewer latents, a smaller buffer or smaller batches, or end what uses the memory.",
-                details={"needed_bytes": wanted, "available_bytes": there, "parts": {p.name: p.bytes for p in parts}},
-            )
+    _check(NotEnoughMemory, "memory", needed.memory, needed.memory_available_bytes)
+    if needed.device_memory_available_bytes is not None:
+        _check(NotEnoughMemory, "GPU memory", needed.device_memory, needed.device_memory_available_bytes)
+    _check(DiskFull, "disk", needed.disk, needed.disk_free_bytes)
 
 
-async def _given_back(studio: StudioState, session: Session, device: str) -> tuple[int, int]:
+def _check(refusal: type[MistudioError], where: str, parts: Sequence[EstimatePart], there: int) -> None:
+    wanted = sum(part.bytes for part in parts)
+    if wanted > there:
+        largest = max(parts, key=lambda part: part.bytes)
+        raise refusal(
+            f"This needs {_size(wanted)} of {where}, and {_size(there)} can be had; "
+            f"the largest part is {largest.name} with {_size(largest.bytes)}.",
+            remedy=f"Choose smaller sizes, or free some {where}.",
+            details={"needed_bytes": wanted, "available_bytes": there, "parts": {p.name: p.bytes for p in parts}},
+        )
+
+
+async def _given_back(studio: StudioState, session: Session) -> tuple[int, int]:
     """Memory of the machine and of the GPU that will be free when the job's turn comes.
 
     That is what idle models in the engine take, and the jobs that hold the same slot.
     """
-    on_host = on_device = 0
-    # An engine that does not run holds nothing.
-    with suppress(EngineUnavailable, TimeoutError):
-        status = await asyncio.wait_for(studio.engine.status(), _ENGINE_SECONDS)
-        idle = [each for each in status.loaded if not each.in_use]
-        on_host = sum(each.bytes for each in idle if each.device == "cpu")
-        on_device = sum(each.bytes for each in idle if each.device != "cpu")
+    idle = [each for each in await _loaded(studio) if not each.in_use]
+    on_host = sum(each.bytes for each in idle if each.device == "cpu")
+    on_device = sum(each.bytes for each in idle if each.device != "cpu")
     for job in await jobs.live(session):
         if job.device == DEVICE and job.host == socket.gethostname() and job.pid:
             with suppress(psutil.NoSuchProcess):
                 on_host += psutil.Process(job.pid).memory_info().rss
-    return on_host, on_device if device != "cpu" else 0
+    return on_host, on_device
+
+
+async def _loaded(studio: StudioState) -> tuple[Loaded, ...]:
+    """What the engine holds; nothing where it does not run."""
+    if not Path(studio.settings.engine_address.removeprefix("unix:")).exists():
+        return ()
+    with suppress(EngineUnavailable, TimeoutError):
+        return (await asyncio.wait_for(studio.engine.status(), _ENGINE_SECONDS)).loaded
+    return ()
 
 
 def _parts(parts: tuple[Part, ...]) -> list[EstimatePart]:
