@@ -147,5 +147,3 @@ def test_events_go_on_after_the_listening_connection_was_cut_and_none_is_missed(
         await database.close()
 
     asyncio.run(run())
-
-
