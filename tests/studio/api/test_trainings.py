@@ -218,7 +218,7 @@ def test_a_hundred_thousand_lines_are_drawn_with_their_extremes_and_quickly(clie
     where = next(i for i, value in enumerate(curves["loss"]["max"]) if value == 1e6)
     assert curves["steps"][where - 1] < 33_333 <= curves["steps"][where]
     assert curves["loss"]["mean"][0] == pytest.approx(1.0)
-    print(f"fastest {min(seconds) * 1000:.0f} ms")  # noqa: T201
+    assert min(seconds) < 0.25  # 20 ms on an idle machine
     near = client.get(path, params={"points": 1000, "start_step": 33_300, "end_step": 33_400}).json()["data"]
     assert (len(near["steps"]), near["sampled"]) == (101, False)
     assert near["loss"]["mean"][33] == 1e6

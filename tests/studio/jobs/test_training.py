@@ -173,7 +173,7 @@ def test_stopping_takes_less_than_two_seconds_and_retrying_goes_on_from_the_chec
 
 
 def test_two_trainings_of_one_device_run_one_after_the_other(workshop):
-    _, first = workshop.train(request_of(workshop, "first", steps=1500))
+    _, first = workshop.train(request_of(workshop, "first", steps=800))
     _, second = workshop.train(request_of(workshop, "second", steps=100))
     workshop.begin()
     workshop.until(lambda: workshop.job(first.id).state == "running")
