@@ -1,13 +1,8 @@
-"""Data sets and tokenizations over HTTP: a real server, a real database, real jobs on real files."""
+"""Data sets over HTTP: a real server, a real database, real jobs on real files."""
 
 from __future__ import annotations
 
-import json
-import resource
-import shutil
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,57 +12,12 @@ import pytest
 from mistudio.artifacts.kinds import Kind
 from mistudio.studio.settings import Settings
 from tests.studio import workshop as shop
+from tests.studio.api import data_sets
+from tests.studio.api.data_sets import EMOJI, add, lines, ok, refused
 from tests.studio.serving import serving
 from tests.studio.workshop import Workshop
-from tests.tiny_models import save_tiny_checkpoint
 
-workshop = shop.workshop
-EMOJI = "👩‍👩‍👧 family · 漢字 · ﷽ · e\u0301 · \u202eabc"
-
-
-@pytest.fixture
-def folder(settings: Settings) -> Path:
-    """A folder of the user's, which the studio may read."""
-    path = settings.home.parent / "data"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
-    """A studio that may read `data` beside its home, and takes uploads up to a mebibyte."""
-    return settings.model_copy(update={"data_roots": str(tmp_path / "data"), "max_upload_bytes": 2**20})
-
-
-def lines(path: Path, texts: list[str]) -> Path:
-    """A file of JSON lines."""
-    rows = ({"text": text, "year": 1790 + number} for number, text in enumerate(texts))
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def ok(response: httpx.Response, status: int = 200) -> Any:
-    """What was answered."""
-    assert response.status_code == status, response.text
-    return response.json()["data"]
-
-
-def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Why it was refused."""
-    assert response.status_code == status, response.text
-    error: dict[str, Any] = response.json()["error"]
-    assert error["code"] == code, error
-    assert error["details"]["remedy"]
-    return error
-
-
-def add(client: httpx.Client, workshop: Workshop, source: Path | str, **config: Any) -> dict[str, Any]:
-    """Add a data set and wait for it."""
-    job = ok(client.post("/datasets", json={"config": {"sources": [str(source)], **config}}), 202)["job"]
-    workshop.work("analysis")
-    job = ok(client.get(f"/jobs/{job['id']}"))
-    assert job["state"] == "completed", job
-    return ok(client.get(f"/datasets/{job['result']['id']}"))
+workshop, settings, folder, letters = shop.workshop, data_sets.settings, data_sets.folder, data_sets.letters
 
 
 # ── adding ───────────────────────────────────────────────────────────────────────────────────────
@@ -210,150 +160,7 @@ def test_a_preview_that_takes_too_long_is_given_up(client: httpx.Client, folder:
     assert error["retryable"]
 
 
-# ── uploads ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def upload(client: httpx.Client, content: bytes, name: str = "letters.jsonl", part: str = "file") -> httpx.Response:
-    """Send a file."""
-    return client.post("/datasets/upload", files={part: (name, content)})
-
-
-def left(settings: Settings) -> list[Path]:
-    """What uploads left on disk."""
-    return sorted(path for path in settings.uploads_dir.rglob("*") if path.is_file())
-
-
-def test_an_upload_is_previewed_added_and_removed(
-    client: httpx.Client,
-    workshop: Workshop,
-    settings: Settings,
-) -> None:
-    content = json.dumps({"text": EMOJI}).encode() + b"\n"
-    sent = ok(upload(client, content), 201)
-    assert (sent["name"], sent["bytes"]) == ("letters.jsonl", len(content))
-    assert ok(client.post("/datasets/preview", json={"source": sent["source"]}))["rows"][0]["text"] == EMOJI
-    assert [path.read_bytes() for path in left(settings)] == [content]
-    made = add(client, workshop, sent["source"])
-    assert (made["name"], made["sources"]) == ("letters", ["letters.jsonl"])
-    assert left(settings) == []
-    assert list(settings.uploads_dir.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("../../etc/passwd.txt", "passwd.txt"),
-        ("..\\..\\boot.csv", "boot.csv"),
-        ("/abs/olute.md", "olute.md"),
-        ("漢字 🦊.TXT", "漢字.txt"),
-        (".hidden.json", "hidden.json"),
-        ("a" * 400 + ".jsonl", "a" * 100 + ".jsonl"),
-        ("$(rm -rf).txt", "rm--rf.txt"),
-    ],
-)
-def test_names_of_uploads_are_made_harmless(client: httpx.Client, settings: Settings, given: str, kept: str) -> None:
-    assert ok(upload(client, b"text\n", given), 201)["name"] == kept
-    assert [path.name for path in left(settings)] == [kept]
-
-
-def test_binary_content_arrives_as_it_is(client: httpx.Client, settings: Settings) -> None:
-    content = bytes(range(256)) * 3000 + b"\r\n--boundary\r\n--\r\n"
-    assert ok(upload(client, content, "binary.parquet"), 201)["bytes"] == len(content)
-    assert left(settings)[0].read_bytes() == content
-
-
-def test_what_is_no_upload_of_text_is_refused_and_leaves_nothing(client: httpx.Client, settings: Settings) -> None:
-    refused(upload(client, b"MZ", "virus.exe"), 422, "BadInput")
-    refused(upload(client, b"x", "letters"), 422, "BadInput")
-    refused(upload(client, b"x", part="other"), 422, "BadInput")
-    refused(client.post("/datasets/upload", json={}), 422, "BadInput")
-    refused(client.post("/datasets/upload", content=b"junk", headers={"content-type": "multipart/form-data"}), 422,
-            "BadInput")  # fmt: skip
-    broken = {"content-type": "multipart/form-data; boundary=b"}
-    for body in (
-        b"",
-        b"junk",
-        b"--b\r\n",
-        b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\nx',
-    ):
-        refused(client.post("/datasets/upload", content=body, headers=broken), 422, "BadInput")
-    two = [("file", ("a.txt", b"a")), ("file", ("b.txt", b"b"))]
-    refused(client.post("/datasets/upload", files=two), 422, "BadInput")
-    assert left(settings) == []
-
-
-def test_an_upload_that_is_too_large_is_stopped_while_it_comes(client: httpx.Client, settings: Settings) -> None:
-    refused(upload(client, b"x" * (2**20 + 1)), 413, "TooLarge")
-
-    def unending() -> Iterator[bytes]:
-        yield b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
-        for _ in range(500):
-            yield b"x" * 2**16
-
-    headers = {"content-type": "multipart/form-data; boundary=b"}
-    try:
-        response = client.post("/datasets/upload", content=unending(), headers=headers)
-        refused(response, 413, "TooLarge")
-    except httpx.WriteError:  # The answer came while the client was still sending.
-        pass
-    deadline = time.monotonic() + 5
-    while left(settings) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left(settings) == []
-
-
-def test_a_client_that_hangs_up_leaves_nothing(client: httpx.Client, settings: Settings) -> None:
-    def breaks_off() -> Iterator[bytes]:
-        yield b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
-        yield b"x" * 2**19
-        raise ConnectionAbortedError
-
-    with pytest.raises(ConnectionAbortedError):
-        client.post(
-            "/datasets/upload", content=breaks_off(), headers={"content-type": "multipart/form-data; boundary=b"}
-        )
-    deadline = time.monotonic() + 5
-    while left(settings) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left(settings) == []
-
-
-def test_a_full_disk_is_said_so(client: httpx.Client, settings: Settings) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        response = upload(client, b"x" * 2**19)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    refused(response, 507, "DiskFull")
-    assert left(settings) == []
-
-
-def test_uploads_come_side_by_side(client: httpx.Client, settings: Settings) -> None:
-    contents = [f"text {number} ".encode() * 40_000 for number in range(6)]
-    sent: list[Any] = [None] * 6
-
-    def send(number: int) -> None:
-        sent[number] = ok(upload(client, contents[number], "same.txt"), 201)
-
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({each["source"] for each in sent}) == 6
-    for each, content in zip(sent, contents, strict=True):
-        assert (settings.uploads_dir / each["source"].removeprefix("upload:")).read_bytes() == content
-
-
 # ── documents ────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def letters(client: httpx.Client, workshop: Workshop, folder: Path) -> dict[str, Any]:
-    """A data set of 60 letters, 12 of them held out."""
-    texts = [f"Letter {number} {EMOJI}: " + "the people of the nation are free. " * 5 for number in range(60)]
-    return add(client, workshop, lines(folder / "letters.jsonl", texts), held_out=0.2)
 
 
 def test_documents_are_paged_in_their_order(client: httpx.Client, letters: dict[str, Any]) -> None:
@@ -413,103 +220,6 @@ def test_what_is_broken_on_disk_is_named(client: httpx.Client, letters: dict[str
     assert "documents.parquet" in error["message"]
 
 
-# ── tokenizations ────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def tokenization(
-    client: httpx.Client,
-    workshop: Workshop,
-    letters: dict[str, Any],
-    tmp_path: Path,
-) -> dict[str, Any]:
-    """The letters, tokenized for a tiny model."""
-    model = save_tiny_checkpoint(tmp_path / "data" / "tiny")
-    ok(client.post("/models", json={"config": {"source": str(model)}}), 202)
-    wanted = {"model_id": "tiny", "config": {"context_length": 32}}
-    workshop.work("analysis")
-    job = ok(client.post(f"/datasets/{letters['name']}/tokenizations", json=wanted), 202)["job"]
-    assert job["title"] == "Tokenize letters for tiny"
-    workshop.work("analysis")
-    job = ok(client.get(f"/jobs/{job['id']}"))
-    assert job["state"] == "completed", job
-    return ok(client.get(f"/tokenizations/{job['result']['id']}"))
-
-
-def test_a_data_set_is_tokenized_for_a_model(
-    client: httpx.Client, letters: dict[str, Any], tokenization: dict[str, Any]
-) -> None:
-    assert tokenization["name"] == "letters-tiny"
-    assert tokenization["dataset"] == {"id": letters["id"], "name": "letters"}
-    assert tokenization["model"]["name"] == "tiny"
-    assert tokenization["config"]["context_length"] == tokenization["context_length"] == 32
-    assert tokenization["tokens"] == 32 * tokenization["contexts"] > tokenization["text_tokens"] > 0
-    assert 0 < tokenization["contexts_held_out"] < tokenization["contexts"]
-    assert ok(client.get(f"/datasets/{letters['id']}"))["tokenizations"] == 1
-    for address, params in (
-        (f"/datasets/{letters['id']}/tokenizations", {}),
-        ("/tokenizations", {"dataset_id": letters["id"], "model_id": tokenization["model"]["id"]}),
-        ("/tokenizations", {"search": "TINY", "sortBy": "tokens"}),
-    ):
-        assert ok(client.get(address, params=params)) == [tokenization]
-    assert ok(client.get("/tokenizations", params={"dataset_id": "another"})) == []
-
-
-def test_contexts_show_a_piece_for_every_token(client: httpx.Client, tokenization: dict[str, Any]) -> None:
-    address = f"/tokenizations/{tokenization['id']}/samples"
-    page = client.get(address, params={"limit": 40}).json()
-    assert page["pagination"]["total"] == tokenization["contexts"]
-    for sample in page["data"]:
-        assert len(sample["ids"]) == len(sample["pieces"]) == len(sample["special"]) == 32
-        assert sample["special"][0]
-        assert sample["pieces"][0] == "<|bos|>"
-    shown = [pair for sample in page["data"][:12] for pair in zip(sample["pieces"], sample["special"], strict=True)]
-    text = "".join(piece for piece, special in shown if not special)
-    assert "漢字" in text
-    assert "the people of the nation are free." in text
-    held_out = client.get(address, params={"split": "held_out"}).json()
-    assert held_out["pagination"]["total"] == tokenization["contexts_held_out"]
-    assert all(sample["held_out"] for sample in held_out["data"])
-    drawn = [client.get(address, params={"seed": seed, "limit": 5}).json()["data"] for seed in (1, 1, 2)]
-    assert drawn[0] == drawn[1] != drawn[2]
-
-
-def test_statistics_of_tokens_name_the_most_frequent(client: httpx.Client, tokenization: dict[str, Any]) -> None:
-    found = ok(client.get(f"/tokenizations/{tokenization['id']}/statistics"))
-    assert found["text_tokens"] == tokenization["text_tokens"]
-    assert found["most_frequent"][0]["count"] >= found["most_frequent"][1]["count"]
-    assert {" th", " nation"} <= {each["text"] for each in found["most_frequent"]}
-
-
-def test_tokens_outlive_their_model_and_their_data_set(
-    client: httpx.Client,
-    tokenization: dict[str, Any],
-    workshop: Workshop,
-) -> None:
-    ok(client.get(f"/tokenizations/{tokenization['id']}/samples", params={"limit": 1}))
-    for address in (f"/datasets/{tokenization['dataset']['id']}", f"/models/{tokenization['model']['id']}"):
-        error = refused(client.delete(address), 409, "StillUsed")
-        assert error["details"]["used_by"] == [
-            {"entity": "tokenization", "id": tokenization["id"], "name": "letters-tiny"}
-        ]
-        assert "letters-tiny" in error["message"]
-        ok(client.delete(address, params={"force": True}), 202)
-    workshop.work("analysis")
-    alone = ok(client.get(f"/tokenizations/{tokenization['id']}"))
-    assert (alone["dataset"], alone["model"]) == (None, None)
-    assert alone["tokenizer"].endswith("models/tiny")
-    ok(client.get(f"/tokenizations/{tokenization['id']}/samples", params={"limit": 1}))
-
-
-def test_tokens_whose_tokenizer_is_gone_say_so(
-    client: httpx.Client, tokenization: dict[str, Any], settings: Settings
-) -> None:
-    shutil.rmtree(settings.store.path(Kind.MODEL, "tiny"))
-    shutil.rmtree(settings.derived_dir, ignore_errors=True)
-    response = client.get(f"/tokenizations/{tokenization['id']}/samples")
-    assert response.status_code in (404, 422), response.text
-
-
 @pytest.mark.parametrize("address", ["/datasets/x", "/tokenizations/x", "/datasets/x/samples", "/datasets/x/statistics",
                                      "/tokenizations/x/samples", "/tokenizations/x/statistics", "/datasets/%00",
                                      "/datasets/x/tokenizations"])  # fmt: skip
@@ -530,5 +240,5 @@ def test_only_folders_that_were_named_are_read_where_others_can_reach_the_studio
     with serving(public) as url, httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30) as client:
         refused(client.post("/datasets/preview", json={"source": str(folder / "a.jsonl")}), 403, "Forbidden")
         refused(client.post("/datasets/preview", json={"source": str(Path.home())}), 403, "Forbidden")
-        sent = ok(upload(client, b'{"text": "x"}\n'), 201)
+        sent = ok(client.post("/datasets/upload", files={"file": ("a.jsonl", b'{"text": "x"}\n')}), 201)
         ok(client.post("/datasets/preview", json={"source": sent["source"]}))

