@@ -121,7 +121,13 @@ class Collection:
         self.totals.add(active)
         codes = code_of(active.values)
         keys = self.layout.pack(active.latents, codes, np.repeat(active.positions, active.counts))
-        columns = (keys, active.positions, active.counts, active.latents.astype(self.latent_type), codes)
+        columns: tuple[NDArray[Any], ...] = (
+            keys,
+            active.positions,
+            active.counts,
+            active.latents.astype(self.latent_type),
+            codes,
+        )
         for name, column in zip(_COLUMNS, columns, strict=True):
             self._pending[name].append(column)
         self._n_pending += len(keys)
