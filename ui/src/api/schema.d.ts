@@ -554,6 +554,8 @@ export interface paths {
         /**
          * Record
          * @description Record what stands at hook points of a model while it reads a text.
+         *
+         *     Refused with the numbers where this machine has not the memory (503) or the disk (507).
          */
         post: operations["record"];
         delete?: never;
@@ -601,7 +603,7 @@ export interface paths {
         put?: never;
         /**
          * Start Training
-         * @description Train an SAE. Refused with 503 and the numbers where this machine has not enough memory for it.
+         * @description Train an SAE. Refused with the numbers where this machine has not the memory (503) or the disk (507).
          */
         post: operations["start_training"];
         delete?: never;
@@ -8349,6 +8351,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -8573,6 +8593,15 @@ export interface operations {
             };
             /** @description This cannot be done at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9486,6 +9515,24 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

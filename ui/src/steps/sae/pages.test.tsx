@@ -51,7 +51,7 @@ const sae: SaeDetail = {
   id: "sae-1",
   name: "first",
   bytes: 2 ** 20,
-  path: "/home/saes/first",
+  path: "/srv/first",
   model: { id: "model-1", name: "tiny" },
   model_name: "tiny",
   hook: "resid_post.3",
