@@ -99,9 +99,9 @@ class Station:
     portal: Portal
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, what: str = "run") -> subprocess.Popen[bytes]:
+    def start(self, what: str = "run", *arguments: str) -> subprocess.Popen[bytes]:
         """Start a worker, or the beat."""
-        command = [sys.executable, "-m", "mistudio.studio.worker", what]
+        command = [sys.executable, "-m", "mistudio.studio.worker", what, *arguments]
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log)
         self.processes.append(process)
@@ -112,6 +112,7 @@ class Station:
         others = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
         return others | {
             "MISTUDIO_HOME": str(self.settings.home),
+            "MISTUDIO_DATA_ROOTS": str(self.texts),
             "DATABASE_URL": str(self.settings.database_url),
             "MISTUDIO_LEASE_SECONDS": str(self.settings.lease_seconds),
             **({"REDIS_URL": self.settings.redis_url} if self.settings.redis_url else {}),
@@ -119,9 +120,9 @@ class Station:
 
     def start_ready(self) -> subprocess.Popen[bytes]:
         """Start a worker and wait until it listens."""
-        before = self.log.read_bytes().count(b" ready.") if self.log.exists() else 0
-        process = self.start()
-        until(lambda: self.log.read_bytes().count(b" ready.") > before)
+        ready = self.settings.home / f"{len(self.processes)}.ready"
+        process = self.start("run", str(ready))
+        until(ready.exists)
         return process
 
     @property
