@@ -1,0 +1,29 @@
+"""A whole studio in a home of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mistudio.studio.db.embedded import is_dead
+from mistudio.studio.launch.down import stop
+from mistudio.studio.launch.identity import of_studio
+from mistudio.studio.launch.up import settings_for, start
+from mistudio.studio.settings import Settings
+from tests.studio.launch.conftest import free_port
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """One that runs, and may read what lies in `tmp_path`; in the end none of its processes is left."""
+    monkeypatch.setenv("MISTUDIO_DATA_ROOTS", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("DATABASE_URL", "REDIS_URL", "MISTUDIO_API_TOKENS"):
+        monkeypatch.delenv(name, raising=False)
+    settings = settings_for(tmp_path / "home", port=free_port())
+    start(settings, lambda _: None)
+    yield settings
+    stop(settings, lambda _: None, save_seconds=10.0)
+    assert not [each for each in of_studio(settings.home) if not is_dead(each)]
