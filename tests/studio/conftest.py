@@ -54,6 +54,16 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return made
 
 
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one thing of every kind (see `NAMES`), to be copied and not to be changed."""
+    from tests.studio.small_store import write_store  # It loads torch, which most tests do without.
+
+    home = tmp_path_factory.mktemp("small-store")
+    write_store(home)
+    return home
+
+
 def _database(url: str, name: str) -> str:
     from sqlalchemy.engine import make_url
 

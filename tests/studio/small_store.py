@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from mistudio.activations.config import TraceConfig
@@ -47,6 +48,12 @@ def write_store(home: Path) -> None:
     sae, recorded = load_sae(home / "saes" / "road"), RecordedSource([home / "activations" / "road"])
     made_of = open_artifact(home / "saes" / "road")
     find(sae, recorded, Tokens.open(tokens), lm, home / "features" / "road", sae_artifact=made_of)
+
+
+def copy_store(made: Path, home: Path) -> None:
+    """Copy a small store into another home."""
+    for kind, name in NAMES.items():
+        shutil.copytree(made / kind / name, home / kind / name)
 
 
 NAMES = {

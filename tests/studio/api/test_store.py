@@ -12,25 +12,16 @@ import pytest
 from mistudio.studio.db import events, feature_journal
 from mistudio.studio.settings import Settings
 from tests.studio import workshop as shop
-from tests.studio.small_store import NAMES, write_store
+from tests.studio.small_store import copy_store
 from tests.studio.workshop import Workshop
 
 workshop = shop.workshop
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small store, made once."""
-    home = tmp_path_factory.mktemp("made")
-    write_store(home)
-    return home
-
-
 @pytest.fixture
-def store(settings: Settings, made: Path) -> Settings:
+def store(settings: Settings, small_store: Path) -> Settings:
     """A home in which the command line made one thing of every kind; the database does not know them."""
-    for kind, name in NAMES.items():
-        shutil.copytree(made / kind / name, settings.home / kind / name)
+    copy_store(small_store, settings.home)
     return settings
 
 

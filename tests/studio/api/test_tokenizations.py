@@ -12,50 +12,44 @@ import pytest
 from mistudio.artifacts.kinds import Kind
 from mistudio.studio.settings import Settings
 from tests.studio import workshop as shop
-from tests.studio.api import data_sets
 from tests.studio.api.data_sets import ok, refused
+from tests.studio.small_store import copy_store
 from tests.studio.workshop import Workshop
-from tests.tiny_models import save_tiny_checkpoint
 
-workshop, settings, folder, letters = shop.workshop, data_sets.settings, data_sets.folder, data_sets.letters
+workshop = shop.workshop
 
 
 @pytest.fixture
-def tokenization(
-    client: httpx.Client,
-    workshop: Workshop,
-    letters: dict[str, Any],
-    tmp_path: Path,
-) -> dict[str, Any]:
-    """The letters, tokenized for a tiny model."""
-    model = save_tiny_checkpoint(tmp_path / "data" / "tiny")
-    ok(client.post("/models", json={"config": {"source": str(model)}}), 202)
-    wanted = {"model_id": "tiny", "config": {"context_length": 32}}
-    workshop.work("analysis")
-    job = ok(client.post(f"/datasets/{letters['name']}/tokenizations", json=wanted), 202)["job"]
-    assert job["title"] == "Tokenize letters for tiny"
-    workshop.work("analysis")
-    job = ok(client.get(f"/jobs/{job['id']}"))
-    assert job["state"] == "completed", job
-    return ok(client.get(f"/tokenizations/{job['result']['id']}"))
+def tokenization(client: httpx.Client, settings: Settings, small_store: Path) -> dict[str, Any]:
+    """The letters of the small store, tokenized for its tiny model."""
+    copy_store(small_store, settings.home)
+    ok(client.post("/store/index"))
+    return ok(client.get("/tokenizations/letters-tiny"))
 
 
 def test_a_data_set_is_tokenized_for_a_model(
-    client: httpx.Client, letters: dict[str, Any], tokenization: dict[str, Any]
+    client: httpx.Client, tokenization: dict[str, Any], workshop: Workshop
 ) -> None:
-    assert tokenization["name"] == "letters-tiny"
-    assert tokenization["dataset"] == {"id": letters["id"], "name": "letters"}
-    assert tokenization["model"]["name"] == "tiny"
-    assert tokenization["config"]["context_length"] == tokenization["context_length"] == 32
-    assert tokenization["tokens"] == 32 * tokenization["contexts"] > tokenization["text_tokens"] > 0
-    assert 0 < tokenization["contexts_held_out"] < tokenization["contexts"]
-    assert ok(client.get(f"/datasets/{letters['id']}"))["tokenizations"] == 1
+    wanted = {"model_id": "tiny", "config": {"context_length": 32}}
+    job = ok(client.post("/datasets/letters/tokenizations", json=wanted), 202)["job"]
+    assert (job["title"], job["request"]["name"]) == ("Tokenize letters for tiny", "letters-tiny-2")
+    workshop.work("analysis")
+    job = ok(client.get(f"/jobs/{job['id']}"))
+    assert job["state"] == "completed", job
+    made = ok(client.get(f"/tokenizations/{job['result']['id']}"))
+    assert made["dataset"] == tokenization["dataset"] == {"id": made["dataset"]["id"], "name": "letters"}
+    assert made["model"] == tokenization["model"] == {"id": made["model"]["id"], "name": "tiny"}
+    assert made["config"]["context_length"] == made["context_length"] == 32
+    assert made["tokens"] == 32 * made["contexts"] > made["text_tokens"] > 0
+    assert 0 < made["contexts_held_out"] < made["contexts"]
+    assert ok(client.get("/datasets/letters"))["tokenizations"] == 2
+    both = [made, tokenization]
     for address, params in (
-        (f"/datasets/{letters['id']}/tokenizations", {}),
-        ("/tokenizations", {"dataset_id": letters["id"], "model_id": tokenization["model"]["id"]}),
-        ("/tokenizations", {"search": "TINY", "sortBy": "tokens"}),
+        ("/datasets/letters/tokenizations", {}),
+        ("/tokenizations", {"dataset_id": made["dataset"]["id"], "model_id": made["model"]["id"]}),
+        ("/tokenizations", {"search": "TINY", "sortBy": "context_length"}),
     ):
-        assert ok(client.get(address, params=params)) == [tokenization]
+        assert ok(client.get(address, params=params)) == both
     assert ok(client.get("/tokenizations", params={"dataset_id": "another"})) == []
 
 
@@ -64,13 +58,13 @@ def test_contexts_show_a_piece_for_every_token(client: httpx.Client, tokenizatio
     page = client.get(address, params={"limit": 40}).json()
     assert page["pagination"]["total"] == tokenization["contexts"]
     for sample in page["data"]:
-        assert len(sample["ids"]) == len(sample["pieces"]) == len(sample["special"]) == 32
+        assert len(sample["ids"]) == len(sample["pieces"]) == len(sample["special"]) == 16
         assert sample["special"][0]
         assert sample["pieces"][0] == "<|bos|>"
     shown = [pair for sample in page["data"][:12] for pair in zip(sample["pieces"], sample["special"], strict=True)]
     text = "".join(piece for piece, special in shown if not special)
-    assert "漢字" in text
-    assert "the people of the nation are free." in text
+    assert "字 are free, and the law shall be held." in text
+    assert "the people 🦊 of the nation" in text
     held_out = client.get(address, params={"split": "held_out"}).json()
     assert held_out["pagination"]["total"] == tokenization["contexts_held_out"]
     assert all(sample["held_out"] for sample in held_out["data"])
@@ -93,9 +87,8 @@ def test_tokens_outlive_their_model_and_their_data_set(
     ok(client.get(f"/tokenizations/{tokenization['id']}/samples", params={"limit": 1}))
     for address in (f"/datasets/{tokenization['dataset']['id']}", f"/models/{tokenization['model']['id']}"):
         error = refused(client.delete(address), 409, "StillUsed")
-        assert error["details"]["used_by"] == [
-            {"entity": "tokenization", "id": tokenization["id"], "name": "letters-tiny"}
-        ]
+        used_by = error["details"]["used_by"]
+        assert {"entity": "tokenization", "id": tokenization["id"], "name": "letters-tiny"} in used_by
         assert "letters-tiny" in error["message"]
         ok(client.delete(address, params={"force": True}), 202)
     workshop.work("analysis")

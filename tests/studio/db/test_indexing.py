@@ -23,18 +23,10 @@ from mistudio.studio.db.features import Feature
 from mistudio.studio.db.indexing import Indexed, index_artifact, index_store
 from mistudio.studio.db.migrate import migrate
 from mistudio.studio.db.session import Database, Session, columns
-from tests.studio.small_store import NAMES, write_store
+from tests.studio.small_store import copy_store
 
 T = TypeVar("T")
 LINKS = ("dataset_id", "model_id", "tokenization_id", "recording_id", "sae_id")
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small store, made once."""
-    home = tmp_path_factory.mktemp("made")
-    write_store(home)
-    return home
 
 
 class Library:
@@ -99,10 +91,9 @@ class Library:
 
 
 @pytest.fixture
-def library(made: Path, tmp_path: Path, database_url: str) -> Library:
+def library(small_store: Path, tmp_path: Path, database_url: str) -> Library:
     """A copy of the small store, at another place than where it was made, and an empty database."""
-    for kind, name in NAMES.items():
-        shutil.copytree(made / kind / name, tmp_path / "home" / kind / name)
+    copy_store(small_store, tmp_path / "home")
     return Library(tmp_path / "home", database_url)
 
 

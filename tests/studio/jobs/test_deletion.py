@@ -22,25 +22,16 @@ from mistudio.studio.queue import derived
 from mistudio.studio.queue.deletion import request_deletion
 from mistudio.studio.queue.requests import Delete, Evaluate, Train
 from mistudio.training.config import TrainConfig
-from tests.studio.small_store import NAMES, write_store
+from tests.studio.small_store import NAMES, copy_store
 from tests.studio.workshop import Workshop
 
 ROAD = {entity: NAMES[kind.folder] for entity, kind in KINDS.items()}
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small store, made once."""
-    home = tmp_path_factory.mktemp("made")
-    write_store(home)
-    return home
-
-
 @pytest.fixture
-def road(workshop: Workshop, made: Path) -> Workshop:
+def road(workshop: Workshop, small_store: Path) -> Workshop:
     """A studio with one thing of every kind."""
-    for kind, name in NAMES.items():
-        shutil.copytree(made / kind / name, workshop.settings.home / kind / name)
+    copy_store(small_store, workshop.settings.home)
     workshop.index_store()
     return workshop
 
@@ -189,10 +180,10 @@ def test_what_a_cancelled_deletion_left_is_swept_away(road: Workshop) -> None:
 # ── odd places ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_another_thing_of_that_name_is_not_touched(road: Workshop, made: Path) -> None:
+def test_another_thing_of_that_name_is_not_touched(road: Workshop, small_store: Path) -> None:
     job = ask(road, "dataset")
     shutil.rmtree(place(road, "dataset"))
-    shutil.copytree(made / "saes" / "road", place(road, "dataset"))
+    shutil.copytree(small_store / "saes" / "road", place(road, "dataset"))
     road.work("analysis")
     assert road.job(job.id).state == JobState.COMPLETED
     assert (place(road, "dataset") / "manifest.json").is_file()
