@@ -132,6 +132,18 @@ def test_the_time_comes_from_the_run_that_cost_most_nearly_as_much():
     assert expected.seconds_basis == "near reached 1,000 tokens/s on this machine"
 
 
+def test_a_run_on_a_model_takes_the_time_of_a_recording_and_of_a_run_on_it():
+    model = RunningModel(500, 250, d_model=64, n_layers=4, layer=3, batch_tokens=2048)
+    config, live = TrainConfig(tokens=100 * 2048), Activations(64, 1_000_000, 2, model=model)
+    ran = Reached("recorded", 100.0, model.flop_per_token)
+    trained = Reached("trained", 1000.0, flop_per_token(config, Activations(64, 1_000_000, 2)))
+    expected = estimate(config, live, reached=[trained], model_reached=[ran])
+    assert expected.seconds == pytest.approx(100 * 2048 * (1 / 100 + 1 / 1000))
+    assert "recorded" in expected.seconds_basis
+    assert "trained" in expected.seconds_basis
+    assert estimate(config, live, model_reached=[ran]).seconds is None
+
+
 def test_the_facts_are_those_of_the_configuration():
     config = TrainConfig(tokens=100 * 2048)
     facts = estimate(config, Activations(64, 51_200, 2)).facts

@@ -44,18 +44,20 @@ def estimate(
     device: str = "cpu",
     half_precision: bool = True,
     reached: Sequence[Reached] = (),
+    model_reached: Sequence[Reached] = (),
 ) -> Estimate:
     """What a run will need.
 
     Args:
         device: where it trains: `cpu`, or the name of a GPU.
         half_precision: whether the encoder's product is computed in 16 bits.
-        reached: how fast earlier runs were (see `flop_per_token`).
+        reached: how fast earlier runs on recordings were (see `flop_per_token`), or on models, if any were.
+        model_reached: how fast the model ran in recordings, where only runs on recordings are known.
     """
     on_device = _training_parts(config, activations, 2 if half_precision else 4)
     in_memory = (PROGRAM, *_data_parts(config, activations))
     model = activations.model.parts() if activations.model else ()
-    seconds, basis = time_for(config.steps * config.batch_size, flop_per_token(config, activations), reached)
+    seconds, basis = _time(config, activations, reached, model_reached)
     width = config.sae.width(activations.d_in)
     gpu = device != "cpu"
     return Estimate(
@@ -85,6 +87,20 @@ def flop_per_token(config: TrainConfig, activations: Activations) -> float:
     adam = _ADAM_FLOP * width / config.batch_size
     model = activations.model.flop_per_token if activations.model else 0.0
     return 2 * width + sparse + adam + model
+
+
+def _time(
+    config: TrainConfig, activations: Activations, reached: Sequence[Reached], model_reached: Sequence[Reached]
+) -> tuple[float | None, str]:
+    tokens, flop = config.steps * config.batch_size, flop_per_token(config, activations)
+    if activations.model is None or not model_reached:
+        return time_for(tokens, flop, reached)
+    ahead = activations.model.flop_per_token
+    model_seconds, model_basis = time_for(tokens, ahead, model_reached)
+    step_seconds, step_basis = time_for(tokens, flop - ahead, reached)
+    if model_seconds is None or step_seconds is None:
+        return None, step_basis
+    return model_seconds + step_seconds, f"{model_basis}; {step_basis}"
 
 
 def _parameters(config: TrainConfig, d_in: int) -> int:

@@ -65,9 +65,19 @@ async def _training(session: Session, inputs: TrainInputs, device: str) -> Estim
         block_tokens=_block_tokens(inputs),
         model=_live_model(inputs, device),
     )
-    reached = await _trainings_reached(session, live=inputs.model is not None)
-    half = device != "cpu" or processor_has_bfloat16()
-    return trainings.estimate(inputs.request.config, activations, device=device, half_precision=half, reached=reached)
+    live = inputs.model is not None
+    reached, model_reached = await _trainings_reached(session, live=live), list[Reached]()
+    if live and not reached:
+        # No run on a model yet: a recording, and a run on it, do the same together.
+        reached, model_reached = await _trainings_reached(session, live=False), await _recordings_reached(session)
+    return trainings.estimate(
+        inputs.request.config,
+        activations,
+        device=device,
+        half_precision=device != "cpu" or processor_has_bfloat16(),
+        reached=reached,
+        model_reached=model_reached,
+    )
 
 
 async def _recording(session: Session, request: Trace, device: str) -> Estimate:
