@@ -36,7 +36,7 @@ from mistudio.corpora.description import (
 from mistudio.errors import ArtifactBroken, NotFound
 
 _BATCH_ROWS = 256
-_KEPT_HITS = 2000
+_KEPT_HITS = 500
 _METADATA_DOCUMENTS = 10_000
 _EXAMPLES = 5
 _EXAMPLE_CHARACTERS = 80

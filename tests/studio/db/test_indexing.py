@@ -124,6 +124,15 @@ def test_everything_that_the_command_line_made_appears_with_its_links(library: L
     assert rows["training"]["name"] == "road"
 
 
+def test_an_id_counts_more_than_a_name_that_looks_like_it(library: Library) -> None:
+    real = open_artifact(library.home / "saes" / "road").manifest.id
+    copy_of(library.home / "saes" / "road", real, "-2")
+    library.index()
+    found = library.ask(lambda session: artifacts.get(session, "sae", real))
+    assert found is not None
+    assert (found.id, found.name) == (real, "road")
+
+
 def test_a_store_that_did_not_change_changes_nothing(library: Library) -> None:
     library.index()
     again = library.index()

@@ -74,7 +74,7 @@ class DatasetPreviewIn(Config):
     """How many rows to show."""
 
 
-_PREVIEW_SECONDS = 9.0
+_LINKS_SECONDS, _PREVIEW_SECONDS = 2.0, 7.5
 _COUNT_SECONDS = 300.0
 
 _UPLOAD_BODY = {
@@ -151,7 +151,7 @@ async def preview_dataset(
     wanted: Annotated[DatasetPreviewIn, Body(openapi_examples=_PREVIEW_EXAMPLES)], studio: Studio
 ) -> Data[CorpusPreview]:
     """Look into a file, folder or data set of the Hub without adding it; answers within ten seconds."""
-    source = await asyncio.to_thread(source_of, studio.settings, wanted.source)
+    source = await asyncio.to_thread(source_of, studio.settings, wanted.source, _LINKS_SECONDS)
     async with studio.database.session() as session:
         token = await options.get_secret(session, studio.settings, "hf_token")
     late = DownloadFailed(

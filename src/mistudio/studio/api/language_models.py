@@ -114,7 +114,7 @@ class ModelPreview(ApiModel):
     """The name under which it is in the store already."""
 
 
-_PREVIEW_SECONDS = 9.0
+_LINKS_SECONDS, _PREVIEW_SECONDS = 2.0, 7.5
 _DESCRIBE_SECONDS = 60.0
 _LOADING_SHARE = 1.1
 """Memory that loading takes, as a multiple of the weights."""
@@ -182,7 +182,7 @@ async def preview_model(
 
     Of a model that is defined by its author's own code nothing can be said before it is added.
     """
-    source = await asyncio.to_thread(source_of, studio.settings, wanted.source)
+    source = await asyncio.to_thread(source_of, studio.settings, wanted.source, _LINKS_SECONDS)
     async with studio.database.session() as session:
         token = await options.get_secret(session, studio.settings, "hf_token")
         stored, _ = await artifacts.page(session, "model", where={"source": source}, limit=1)

@@ -139,11 +139,10 @@ _USED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 async def get(session: Session, entity: str, id_or_name: str) -> AnyRow | None:
-    """One row, by id or by name."""
+    """One row, by id or by name; an id counts more than a name that looks like it."""
     table = TABLES[entity]
-    found: AnyRow | None = await session.scalar(
-        select(table).where(or_(table.id == id_or_name, table.name == id_or_name))
-    )
+    wanted = select(table).where(or_(table.id == id_or_name, table.name == id_or_name))
+    found: AnyRow | None = await session.scalar(wanted.order_by((table.id == id_or_name).desc()).limit(1))
     return found
 
 

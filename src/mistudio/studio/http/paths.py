@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mistudio.corpora.config import FILE_KINDS
@@ -21,15 +23,18 @@ _FILE_ENDINGS = (*FILE_KINDS, ".gguf", ".safetensors", ".bin", ".pt", ".pth")
 _LONGEST = 4096
 
 
-def source_of(settings: Settings, text: str) -> str:
+def source_of(settings: Settings, text: str, seconds: float = 60.0) -> str:
     """What a source means: the path of a file or folder that may be read, or a Hub id, which is returned as it is.
 
+    Args:
+        seconds: how long a folder may be looked through for links.
+
     Raises:
-        BadInput: it is neither.
+        BadInput: it is neither, or the folder holds too much.
         NotFound: there is no such file.
         Forbidden: it lies outside of the readable roots.
     """
-    return text if is_hub_id(text) else str(readable(settings, text))
+    return text if is_hub_id(text) else str(readable(settings, text, seconds))
 
 
 def is_hub_id(text: str) -> bool:
@@ -38,11 +43,14 @@ def is_hub_id(text: str) -> bool:
     return not local and _HUB_ID.fullmatch(text) is not None and not os.path.lexists(text)
 
 
-def readable(settings: Settings, text: str) -> Path:
+def readable(settings: Settings, text: str, seconds: float = 60.0) -> Path:
     """A file or folder that a request names, without links.
 
+    Args:
+        seconds: how long a folder may be looked through for links.
+
     Raises:
-        BadInput: it is no path.
+        BadInput: it is no path, or the folder holds too much.
         NotFound: there is nothing.
         Forbidden: it, or a link in the folder, leads out of the readable roots.
     """
@@ -62,7 +70,8 @@ def readable(settings: Settings, text: str) -> Path:
             remedy="Check the path, or upload the file; something on the Hugging Face Hub is named owner/name.",
         )
     if path.is_dir():
-        for link in _links_in(path):
+        until = time.monotonic() + seconds
+        for link in _links_in(path, until):
             _check(settings, link.resolve(), str(link))
     return path
 
@@ -83,10 +92,13 @@ def _check(settings: Settings, path: Path, named: str) -> None:
         )
 
 
-def _links_in(folder: Path) -> list[Path]:
-    return [
-        Path(directory) / name
-        for directory, folders, files in os.walk(folder)
-        for name in (*folders, *files)
-        if os.path.islink(os.path.join(directory, name))
-    ]
+def _links_in(folder: Path, until: float) -> Iterator[Path]:
+    for directory, folders, files in os.walk(folder):
+        if time.monotonic() > until:
+            raise BadInput(
+                f"{folder} holds too many files to be looked through in time.",
+                remedy="Name a folder further down, or a file.",
+            )
+        for name in (*folders, *files):
+            if os.path.islink(os.path.join(directory, name)):
+                yield Path(directory) / name
