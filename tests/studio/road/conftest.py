@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,26 @@ from tests.studio.launch.conftest import free_port
 
 
 @pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """One that runs, and may read what lies in `tmp_path`; in the end none of its processes is left."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a studio that does not run yet, and may read what lies in `tmp_path`."""
     monkeypatch.setenv("MISTUDIO_DATA_ROOTS", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for name in ("DATABASE_URL", "REDIS_URL", "MISTUDIO_API_TOKENS"):
         monkeypatch.delenv(name, raising=False)
-    settings = settings_for(tmp_path / "home", port=free_port())
+    return settings_for(tmp_path / "home", port=free_port())
+
+
+@pytest.fixture
+def studio(home: Settings) -> Iterator[Settings]:
+    """One that runs."""
+    with running(home):
+        yield home
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    """Start it; in the end none of its processes is left."""
     start(settings, lambda _: None)
-    yield settings
+    yield
     stop(settings, lambda _: None, save_seconds=10.0)
     assert not [each for each in of_studio(settings.home) if not is_dead(each)]

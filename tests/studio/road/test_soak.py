@@ -19,15 +19,22 @@ import pytest
 
 import mistudio
 from mistudio.activations.config import TraceConfig
+from mistudio.activations.record import trace
 from mistudio.artifacts.manifest import MANIFEST, open_artifact
 from mistudio.client.answers import FeatureSet, Job, Training
 from mistudio.client.jobs import Pending
-from mistudio.corpora.config import TokenizeConfig
+from mistudio.corpora.config import CorpusConfig, TokenizeConfig
+from mistudio.corpora.corpus import add_corpus
+from mistudio.corpora.tokenize import tokenize
+from mistudio.corpora.tokens import Tokens
+from mistudio.language_models.config import ModelConfig
+from mistudio.language_models.loading import load_model, save_model
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.launch.identity import Identity, jobs_of
 from mistudio.studio.launch.status import report
 from mistudio.studio.settings import Settings
 from mistudio.training.config import TrainConfig
+from tests.studio.road.conftest import running
 from tests.studio.road.small_world import save_text
 from tests.tiny_models import save_tiny_checkpoint
 
@@ -55,25 +62,28 @@ def _config(steps: int) -> TrainConfig:
     )
 
 
+def _prepare(home: Path, folder: Path) -> None:
+    """A model, a text and a recording, made by the library before the studio starts."""
+    source = save_tiny_checkpoint(folder / "tiny-llama")
+    lm = load_model(ModelConfig(source=str(source), dtype="float32"))
+    save_model(lm, home / "models" / "tiny")
+    add_corpus(CorpusConfig(sources=(str(save_text(folder / "speeches")),)), home / "corpora" / "speeches")
+    tokens = home / "tokens" / "speeches"
+    tokenize(home / "corpora" / "speeches", str(home / "models" / "tiny"), TokenizeConfig(context_length=64), tokens)
+    trace(lm, Tokens.open(tokens), TraceConfig(hooks=(HOOK,)), home / "activations" / "recorded")
+
+
 @dataclass
 class Work:
     """A training, then a find with what it made, and so on: there is always something to be killed."""
 
     client: mistudio.Client
-    folder: Path
+    model: str
+    tokens: str
+    recording: str
     config: TrainConfig
     trainings: list[Training] = field(default_factory=list)
     finds: list[Pending[FeatureSet]] = field(default_factory=list)
-
-    def prepare(self) -> None:
-        """A model, a text and a recording."""
-        client, source = self.client, save_tiny_checkpoint(self.folder / "tiny-llama")
-        model, text = client.models.add(str(source)), client.datasets.add(str(save_text(self.folder / "speeches")))
-        self.model = model.wait().id
-        config = TokenizeConfig(context_length=64)
-        self.tokens = client.datasets.tokenize(text.wait(), self.model, config).wait().id
-        recording = client.recordings.add(self.model, self.tokens, TraceConfig(hooks=(HOOK,)), "recorded")
-        self.recording = recording.wait().id
 
     def go_on(self) -> None:
         """Begin the next job when the last one is done."""
@@ -161,9 +171,15 @@ def _kill_at_random(settings: Settings, work: Work, kills: int, seed: int) -> No
 
 
 def _soak(settings: Settings, folder: Path, *, kills: int, steps: int, seed: int) -> None:
+    _prepare(settings.home, folder)
+    with running(settings):
+        _kill_and_look(settings, folder, kills, _config(steps), seed)
+
+
+def _kill_and_look(settings: Settings, folder: Path, kills: int, config: TrainConfig, seed: int) -> None:
     client = mistudio.Client(settings.url, retry_seconds=_BACK_SECONDS)
-    work = Work(client, folder, _config(steps))
-    work.prepare()
+    (model,), (tokens,), (recording,) = client.models.list(), client.tokenizations.list(), client.recordings.list()
+    work = Work(client, model.id, tokens.id, recording.id, config)
     twice, over = Twice(settings), threading.Event()
     watcher = threading.Thread(target=twice.watch, args=(over,))
     watcher.start()
@@ -193,11 +209,11 @@ def _soak(settings: Settings, folder: Path, *, kills: int, steps: int, seed: int
         open_artifact(manifest.parent, deep=True)
 
 
-@pytest.mark.soak
-def test_five_kills_in_the_middle_of_the_work_lose_nothing(studio: Settings, tmp_path: Path) -> None:
-    _soak(studio, tmp_path, kills=5, steps=1000, seed=3)
+@pytest.mark.slow
+def test_five_kills_in_the_middle_of_the_work_lose_nothing(home: Settings, tmp_path: Path) -> None:
+    _soak(home, tmp_path, kills=5, steps=1000, seed=3)
 
 
 @pytest.mark.soak
-def test_fifty_kills_in_the_middle_of_the_work_lose_nothing(studio: Settings, tmp_path: Path) -> None:
-    _soak(studio, tmp_path, kills=50, steps=6000, seed=1)
+def test_fifty_kills_in_the_middle_of_the_work_lose_nothing(home: Settings, tmp_path: Path) -> None:
+    _soak(home, tmp_path, kills=50, steps=6000, seed=1)
