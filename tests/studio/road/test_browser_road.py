@@ -24,7 +24,7 @@ _TOKENS = 3_000_000
 """Of the training: enough that it still runs when the killed API is back."""
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is missing")
 @pytest.mark.skipif(not Path(_CHROMIUM).exists(), reason="Chromium is missing")
