@@ -16,7 +16,7 @@ PIP      = -m pip --disable-pip-version-check --no-input install $(QUIET)
 PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
              "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 # Options of pytest: `make test PYTEST="-k resume -n 0"`.
-PYTEST  ?= -n 2 -rs
+PYTEST  ?= -n 2 --dist worksteal -rs
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_interesting_latents_are_alive_of_middling_density_and_drawn_by_seed(tmp
         assert 1e-5 <= numbers.density[latent] <= 1e-2
         assert numbers.documents[latent] >= 8
         assert numbers.top_token_shares_FN[latent, 0] <= 0.6
+
+
+def test_interest_is_points_for_what_holds_and_how_far_top_tokens_stand_out(features: Features) -> None:
+    numbers, interest = features.statistics, features.interest
+    shares = numbers.top_token_shares_FN
+    text = features.tokens.ids.tolist()
+    for latent in range(len(features)):
+        points = 0
+        if 1e-5 <= numbers.density[latent] <= 1e-2 and numbers.count[latent] >= 16:
+            points = 1
+            if numbers.documents[latent] >= min(8, features.documents.number // 2):
+                points = 3 if shares[latent, 0] <= 0.6 else 2
+        pairs = zip(numbers.of(latent).top_tokens, shares[latent], strict=False)
+        bits = sum(share * math.log2(share / (text.count(token) / len(text))) for token, share in pairs)
+        expected = points + max(0.0, bits) / math.log2(len(text)) if numbers.count[latent] else 0.0
+        assert interest[latent] == pytest.approx(expected)
 
 
 def test_where_nothing_is_interesting_the_living_latents_are_offered(features: Features) -> None:

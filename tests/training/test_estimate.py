@@ -55,7 +55,7 @@ SHAPES = {
     "wide": ({"d": 128, "tokens": 20_000}, {"d_sae": 24_576, "buffer_tokens": 16_384}),
     "long buffer": ({"d": 512, "tokens": 160_000}, {"d_sae": 2048, "buffer_tokens": 160_000}),
     "float32": ({"d": 512, "tokens": 40_000, "dtype": "float32"}, {"d_sae": 8192, "buffer_tokens": 40_000}),
-    "tiny": ({"d": 32, "tokens": 8192}, {"d_sae": 128, "buffer_tokens": 4096}),
+    "tiny": ({"d": 32, "tokens": 10_000}, {"d_sae": 128, "buffer_tokens": 4096}),
 }
 
 

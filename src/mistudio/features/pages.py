@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact
@@ -115,32 +116,24 @@ class Features:
     def interesting(self, n: int = 12, seed: int = 0) -> list[int]:
         """Latents for a first look: rather specific, found in many documents, about more than one token.
 
-        1. Alive with a density of 1e-5 to 1e-2 and at least 16 activations.
-        2. Its strongest 32 activations come from at least 8 documents, or from half of those there are.
-        3. The token with the largest share of its activation has at most 60 % of it.
-        4. Of these, the 4 n with the largest share in their top tokens together; `n` of them drawn by `seed`.
-
-        Conditions 3, 2 and 1 are dropped in this order while fewer than `n` latents fulfil them. Returned in the order
-        of that share; fewer than `n` where fewer are alive.
+        Of the 4 n latents of the largest `Statistics.interest`, without those that have fewer whole points of it than
+        the `n`th, `n` drawn by `seed`, in its order; fewer where fewer are alive.
         """
-        numbers = self.statistics
-        shares = numbers.top_token_shares_FN
-        conditions = [
-            numbers.alive,
-            (numbers.density >= 1e-5) & (numbers.density <= 1e-2) & (numbers.count >= 16),
-            numbers.documents >= min(8, max(1, self.documents.number // 2)),
-            shares[:, 0] <= 0.6,
-        ]
-        while len(conditions) > 1 and np.logical_and.reduce(conditions).sum() < n:
-            conditions.pop()
-        fit = np.flatnonzero(np.logical_and.reduce(conditions))
-        best = fit[np.argsort(-shares[fit].sum(axis=1), kind="stable")][: 4 * n]
+        order = np.argsort(-self.interest, kind="stable")
+        order = order[self.statistics.alive[order]]
+        enough = np.floor(self.interest[order[:n]]).min(initial=np.inf)
+        best = order[: 4 * n][self.interest[order[: 4 * n]] >= enough]
         drawn = np.random.default_rng(seed).permutation(len(best))[:n]
         return [int(latent) for latent in best[np.sort(drawn)]]
 
     def pieces(self, token_ids: Sequence[int]) -> list[str]:
         """One piece of text for each token; joined they are the text."""
         return self._decode(token_ids)
+
+    @cached_property
+    def interest(self) -> NDArray[np.float64]:
+        """How well each latent suits a first look; see `Statistics.interest`."""
+        return self.statistics.interest(self.documents.number, self.tokens.counts())
 
     @cached_property
     def statistics(self) -> Statistics:

@@ -84,6 +84,32 @@ class Statistics:
         """Which latents were ever active."""
         return self.count > 0
 
+    def interest(self, n_documents: int, counts_V: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How well each latent suits a first look, 0 to 4: a heuristic, to order latents by and nothing else.
+
+        One point for each of these, as long as those before it hold too: alive with a density of 1e-5 to 1e-2 and at
+        least 16 activations; its strongest 32 activations come from at least 8 of the `n_documents` documents, or from
+        half of them; no token has more than 60 % of its activation. To that is added how much its top tokens stand out
+        from the text: the sum of share * log2(share / frequency), the latent's share of activation on a token against
+        the token's own frequency, as a part of the most that it can be. 0 if the latent is dead.
+
+        Args:
+            n_documents: in which the latents could be active.
+            counts_V: how often each token of the vocabulary is in their text.
+        """
+        n_tokens = max(2, int(counts_V.sum()))
+        ids_FN, shares_FN = self.top_tokens_FN, self.top_token_shares_FN
+        conditions = (
+            (self.density >= 1e-5) & (self.density <= 1e-2) & (self.count >= 16),
+            self.documents >= min(8, max(1, n_documents // 2)),
+            shares_FN[:, 0] <= 0.6,
+        )
+        points = np.cumprod(conditions, axis=0).sum(axis=0)
+        frequency_FN = np.maximum(counts_V[np.maximum(ids_FN, 0)], 1) / n_tokens
+        lift_FN = np.log2(np.maximum(shares_FN, 1e-12) / frequency_FN)
+        stands_out = (shares_FN * lift_FN).sum(axis=1).clip(0.0) / np.log2(n_tokens)
+        return np.asarray(np.where(self.alive, points + stands_out, 0.0))
+
     def of(self, latent: int) -> LatentStatistics:
         """One row."""
         ids = self.top_tokens_FN[latent]

@@ -27,6 +27,7 @@ from mistudio.features.packed_keys import value_of
 from mistudio.progress import Progress
 
 _ROWS_AT_ONCE = 4096
+_IDS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class TokenIndex:
         names = ("ids", "encoded", "starts", "latents", "codes")
         mapped = {name: np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r")) for name in names}
         return cls(context_length=context_length, rows=np.load(directory / "rows.npy"), **mapped)
+
+    def counts(self) -> NDArray[np.int64]:
+        """How often each token id is in the text; as long as the largest id needs."""
+        counts_V = np.zeros(1, np.int64)
+        for first in range(0, len(self.ids), _IDS_AT_ONCE):
+            more = np.bincount(self.ids[first : first + _IDS_AT_ONCE], minlength=len(counts_V))
+            more[: len(counts_V)] += counts_V
+            counts_V = more
+        return counts_V
 
     def cells(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """The cells of flat positions, all of which must lie in rows that are here."""

@@ -18,6 +18,7 @@ from mistudio.training.config import TrainConfig
 _SLICE = 256
 _KEPT_BLOCKS = 7
 """Blocks of a recording whose memory Arrow keeps for the next ones."""
+_DEAD_SHARE = 0.25
 _ADAM_FLOP = 2800
 """What one pass of Adam over a weight costs, in multiply-adds of the encoder's product: it waits for the memory."""
 
@@ -111,12 +112,14 @@ def _parameters(config: TrainConfig, d_in: int) -> int:
 def _training_parts(config: TrainConfig, activations: Activations, gemm_bytes: int) -> tuple[Part, ...]:
     d_in, batch = activations.d_in, config.batch_size
     width, numbers = config.sae.width(d_in), _parameters(config, d_in)
+    dead = int(_DEAD_SHARE * width) if config.sae.aux_k else 0
     step = batch * (3 * d_in * 4 + config.sae.k * 8 * 12)
     return (
         Part("weights", 4 * numbers, "Encoder and decoder in float32: 2 × latents × width numbers."),
         Part("encoder copy", gemm_bytes * width * d_in, "The encoder once more, in the format of the matrix product."),
         Part("gradients", 4 * numbers, "One number for each weight."),
         Part("Adam's moments", 8 * numbers, "Two numbers for each weight."),
+        Part("revival", 4 * dead * (3 * batch + 4 * d_in), "AuxK's part, while a quarter of the latents is dead."),
         Part("step", gemm_bytes * _SLICE * width + step, "Pre-activations, errors and active latents of a batch."),
     )
 

@@ -100,9 +100,11 @@ def test_the_table_is_filtered_sorted_and_paged(api, artifact):
     assert row["top_tokens"] == [artifact.pieces([i])[0] for i in artifact.rows.row(row["latent"]).top_tokens]
 
 
-def test_without_a_word_on_order_the_strongest_come_first(api):
+def test_without_a_word_on_order_what_suits_a_first_look_comes_first(api, artifact):
     rows = get(api, "/found/features", limit=300)["data"]
-    assert [row["max"] for row in rows] == sorted((row["max"] for row in rows), reverse=True)
+    found = [row["interest"] for row in rows]
+    assert found == sorted(found, reverse=True)
+    assert found == pytest.approx(artifact.interest[[row["latent"] for row in rows]], rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,8 @@ def test_an_artifact_that_is_gone_is_said(postgres_url, tmp_path):
             httpx.Client(base_url=f"{url}/api/v1/feature-sets", follow_redirects=True) as client,
         ):
             for rest in ("", "/features", "/features/1/examples"):
-                assert client.get(f"/found{rest}").status_code == 404
+                answer = client.get(f"/found{rest}")
+                assert answer.status_code == 404, answer.text[:2000]
 
 
 # ── with a model and an SAE ──────────────────────────────────────────────────────────────────────

@@ -100,7 +100,7 @@ def key_of(sort, down):
     return key
 
 
-SORTS = ["latent", "density", "count", "max", "mean", "documents", "label", "score", "starred"]
+SORTS = ["latent", "density", "count", "max", "mean", "documents", "interest", "label", "score", "starred"]
 
 
 @pytest.mark.parametrize("sort", SORTS)

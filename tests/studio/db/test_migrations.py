@@ -77,6 +77,24 @@ def test_two_migrations_at_once_do_not_meet(postgres_url, database_url):
     assert len(in_database(database_url, tables)) > 10
 
 
+def test_features_that_are_loaded_are_read_anew_when_their_table_changes(database_url):
+    def load(connection: Connection) -> None:
+        names = "(id, name, path, bytes, manifest, created_at, hook, tokens, latents, alive, loaded)"
+        values = "('set-1', 'found', '/f', 1, '{}', now(), 'resid_post.1', 10, 1, 1, true)"
+        connection.execute(text(f"INSERT INTO feature_sets {names} VALUES {values}"))
+        connection.execute(text("CREATE TABLE features_one PARTITION OF features FOR VALUES IN ('set-1')"))
+        row = "(feature_set_id, latent, documents, count, density, max, mean) VALUES ('set-1', 0, 1, 1, 0.1, 1, 1)"
+        connection.execute(text(f"INSERT INTO features {row}"))
+
+    asyncio.run(migrate(database_url, "base"))
+    asyncio.run(migrate(database_url, "0001"))
+    in_database(database_url, load)
+    asyncio.run(migrate(database_url))
+    loaded = in_database(database_url, lambda connection: connection.scalar(text("SELECT loaded FROM feature_sets")))
+    assert loaded is False
+    assert "features_one" not in in_database(database_url, tables)
+
+
 @pytest.mark.parametrize("state", ["training", ""])
 def test_a_template_of_an_unknown_kind_is_refused_by_the_database(database_url, state):
     row = ROWS["presets"] | {"kind": state}

@@ -2882,6 +2882,11 @@ export interface components {
              */
             documents: number;
             /**
+             * Interest
+             * @description How well it suits a first look, 0 to 4: a heuristic that only orders latents.
+             */
+            interest: number;
+            /**
              * Top Tokens
              * @description Texts of the tokens with the largest sums of activations, largest first.
              */
@@ -9791,8 +9796,8 @@ export interface operations {
                 starred?: boolean | null;
                 /** @description Only those with a label, or without. */
                 labelled?: boolean | null;
-                /** @description `relevance` in a search and `max` else, if not given. */
-                sortBy?: ("latent" | "density" | "count" | "max" | "mean" | "documents" | "label" | "score" | "starred" | "relevance") | null;
+                /** @description `relevance` in a search and `interest` else, if not given. */
+                sortBy?: ("latent" | "density" | "count" | "max" | "mean" | "documents" | "interest" | "label" | "score" | "starred" | "relevance") | null;
             };
             header?: never;
             path: {
@@ -9872,8 +9877,8 @@ export interface operations {
                 starred?: boolean | null;
                 /** @description Only those with a label, or without. */
                 labelled?: boolean | null;
-                /** @description `relevance` in a search and `max` else, if not given. */
-                sortBy?: ("latent" | "density" | "count" | "max" | "mean" | "documents" | "label" | "score" | "starred" | "relevance") | null;
+                /** @description `relevance` in a search and `interest` else, if not given. */
+                sortBy?: ("latent" | "density" | "count" | "max" | "mean" | "documents" | "interest" | "label" | "score" | "starred" | "relevance") | null;
             };
             header?: never;
             path: {

@@ -64,7 +64,9 @@ class Filter:
     alive: Annotated[bool | None, Query(description="Only living latents, or only dead ones.")] = None
     starred: Annotated[bool | None, Query(description="Only those with a star, or without.")] = None
     labelled: Annotated[bool | None, Query(description="Only those with a label, or without.")] = None
-    sortBy: Annotated[Sort | None, Query(description="`relevance` in a search and `max` else, if not given.")] = None
+    sortBy: Annotated[Sort | None, Query(description="`relevance` in a search and `interest` else, if not given.")] = (
+        None
+    )
 
     def wanted(self, paging: Paged) -> Wanted:
         """The same for the database."""
@@ -77,7 +79,7 @@ class Filter:
             alive=self.alive,
             starred=self.starred,
             labelled=self.labelled,
-            sort=self.sortBy or ("relevance" if searched else "max"),
+            sort=self.sortBy or ("relevance" if searched else "interest"),
             descending=paging.descending,
         )
 

@@ -45,6 +45,8 @@ class Feature(Base):
     """The same as a share of the tokens encoded; `count` is what filters and sorts use."""
     max: Mapped[float] = mapped_column(REAL)
     mean: Mapped[float] = mapped_column(REAL)
+    interest: Mapped[float] = mapped_column(REAL)
+    """How well it suits a first look: the library's `Statistics.interest`."""
     score: Mapped[float | None] = mapped_column(REAL)
     """Of the label's explanation, 0 to 1; none without one."""
     starred: Mapped[bool] = mapped_column(Boolean, server_default="false")
@@ -78,6 +80,7 @@ class Feature(Base):
         _sorted_by("max"),
         _sorted_by("mean"),
         _sorted_by("documents"),
+        _sorted_by("interest"),
         _sorted_by("label", postgresql_where="label IS NOT NULL"),
         _sorted_by("score", postgresql_where="score IS NOT NULL"),
         Index("ix_features_starred", "feature_set_id", "latent", postgresql_where="starred"),

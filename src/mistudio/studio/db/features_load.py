@@ -24,7 +24,7 @@ from sqlalchemy import MetaData, Table, select, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import quoted_name
 
-from mistudio.errors import MistudioError
+from mistudio.errors import MistudioError, NotFound
 from mistudio.studio.db import feature_journal
 from mistudio.studio.db.artifacts import FeatureSet
 from mistudio.studio.db.feature_journal import Said
@@ -57,12 +57,15 @@ async def load(session: Session, feature_set_id: str, journals: Path) -> bool:
         Whether there was anything to do.
 
     Raises:
+        NotFound: the set is gone.
         MistudioError: the artifact cannot be read.
     """
     name = partition_of(feature_set_id)
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
     row = await session.get(FeatureSet, feature_set_id, populate_existing=True)
-    if row is None or row.loaded:
+    if row is None:
+        raise NotFound(f"The feature set {feature_set_id} is gone.", remedy="Look at the list of those that are there.")
+    if row.loaded:
         return False
     said = await asyncio.to_thread(feature_journal.read, journals, feature_set_id)
     content = await asyncio.to_thread(_read, Path(row.path), feature_set_id, said)
@@ -157,6 +160,7 @@ def _read(path: Path, feature_set_id: str, said: Said) -> pa.Table:
     lists = pa.ListArray.from_arrays(starts, pa.array(texts, pa.string()).take(pa.array(places)))
     ours = pa.array([feature_set_id], pa.string()).take(pa.array(np.zeros(len(table), np.int8)))
     columns = {name: pc.cast(table[name], _TYPES.get(name, table[name].type)) for name in names}
+    columns["interest"] = pa.array(features.interest, pa.float32())
     columns |= {name: pa.array(_spread(said.latest[name], len(table), name), kind) for name, kind in _SAID.items()}
     return pa.table({"feature_set_id": ours, **columns, "top_tokens": pc.binary_join(lists, SEPARATOR)})
 

@@ -35,7 +35,9 @@ from mistudio.studio.db.artifacts import FeatureSet
 from mistudio.studio.db.features import Feature
 from mistudio.studio.db.session import Session
 
-Sort = Literal["latent", "density", "count", "max", "mean", "documents", "label", "score", "starred", "relevance"]
+Sort = Literal[
+    "latent", "density", "count", "max", "mean", "documents", "interest", "label", "score", "starred", "relevance"
+]
 RANKED = 5000
 """Matches of a search that are counted and ranked."""
 _COLUMNS: dict[str, Any] = {
@@ -45,6 +47,7 @@ _COLUMNS: dict[str, Any] = {
     "max": Feature.max,
     "mean": Feature.mean,
     "documents": Feature.documents,
+    "interest": Feature.interest,
 }
 _WEIGHTS = "'{0.1, 0.2, 0.4, 1.0}'"
 """Of top tokens (C), notes (B) and labels (A), in PostgreSQL's order D, C, B, A."""
@@ -64,8 +67,8 @@ class Wanted:
     alive: bool | None = None
     starred: bool | None = None
     labelled: bool | None = None
-    sort: Sort = "max"
-    """Relevance without a search is as `max`."""
+    sort: Sort = "interest"
+    """Relevance without a search is as `interest`."""
     descending: bool = True
 
 
@@ -252,7 +255,7 @@ def _parts(wanted: Wanted) -> list[_Part]:
             parts = [_Part(Feature.starred == true(), by_latent, down), _Part(~Feature.starred, by_latent, down)]
             return parts if down else parts[::-1]
         case sort:
-            return [_Part(None, _COLUMNS.get(sort, Feature.max), down)]
+            return [_Part(None, _COLUMNS.get(sort, Feature.interest), down)]
 
 
 def _backwards(parts: Sequence[_Part]) -> list[_Part]:

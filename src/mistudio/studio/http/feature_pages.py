@@ -78,6 +78,7 @@ def feature_out(row: Feature, tokens: int) -> FeatureOut:
         density=row.count / max(1, tokens),
         max=_short(row.max),
         mean=_short(row.mean),
+        interest=_short(row.interest),
         top_tokens=row.top_tokens.split(SEPARATOR) if row.top_tokens else [],
         updated_at=row.updated_at,
     )

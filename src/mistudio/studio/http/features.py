@@ -81,6 +81,8 @@ class FeatureOut(ApiModel):
     """Mean over the tokens on which it is active."""
     documents: int
     """Distinct documents among its 32 strongest activations."""
+    interest: float
+    """How well it suits a first look, 0 to 4: a heuristic that only orders latents."""
     top_tokens: list[str]
     """Texts of the tokens with the largest sums of activations, largest first."""
     updated_at: datetime | None

@@ -13,6 +13,7 @@ import { hookInWords } from "@/kit/hookPoint";
 import { KeyHint } from "@/kit/KeyHint";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
+import { Tooltip } from "@/kit/Tooltip";
 import { useKeys } from "@/kit/useKeys";
 import { columnsOf } from "./parts/columns";
 import { DeleteSet } from "./parts/DeleteSet";
@@ -96,14 +97,22 @@ function Table({ set }: { set: FeatureSetDetail }) {
   );
   const enter = () => table.current?.querySelector<HTMLElement>("[data-index][tabindex='0']")?.focus();
   useKeys({ "/": () => field.current?.focus(), j: enter, k: enter });
-  const sort = view.sort ?? (view.search === "" ? "max" : "relevance");
+  const sort = view.sort ?? (view.search === "" ? "interest" : "relevance");
   return (
     <div ref={table}>
       <Filters set={set} view={view} onChange={change} field={field} />
       <div className="mb-2 flex flex-wrap items-center justify-between gap-x-6 gap-y-1 text-sm text-ink-3">
-        <span role="status">
-          {isLoading ? "Looking…" : `${estimated ? "About " : ""}${plural(total, "latent")}`}
-          {sort === "relevance" && ", best match first"}
+        <span className="flex items-center gap-2">
+          <span role="status">
+            {isLoading ? "Looking…" : `${estimated ? "About " : ""}${plural(total, "latent")}`}
+            {sort === "relevance" && ", best match first"}
+          </span>
+          {sort === "interest" && <ForAFirstLook />}
+          {view.sort !== null && (
+            <Button size="sm" variant="ghost" onClick={() => change({ sort: null, order: "desc" })}>
+              {view.search === "" ? "Easiest to read first" : "Best match first"}
+            </Button>
+          )}
         </span>
         <span className="hidden items-center gap-4 md:flex" aria-hidden>
           <Hint keys="j" text="down" />
@@ -147,6 +156,16 @@ function Table({ set }: { set: FeatureSetDetail }) {
         />
       </Card>
     </div>
+  );
+}
+
+function ForAFirstLook() {
+  return (
+    <Tooltip text="First come latents that are active on few tokens, in many documents and on more than one word: a rule of thumb for where to look first. A column's title sorts otherwise.">
+      <button type="button" className="underline decoration-line-strong decoration-dotted underline-offset-4">
+        easiest to read first
+      </button>
+    </Tooltip>
   );
 }
 

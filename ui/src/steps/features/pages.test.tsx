@@ -43,6 +43,7 @@ const feature = (latent: number, more: Partial<Feature> = {}): Feature => ({
   count: 40,
   max: 12,
   mean: 3,
+  interest: 2.5,
   documents: 9,
   top_tokens: [" tax", " taxes"],
   updated_at: null,
@@ -243,4 +244,13 @@ it("takes a label where it is read", async () => {
   await screen.findByRole("heading", { level: 1, name: "taxation" });
   expect(asked.find(({ method }) => method === "PATCH")?.body).toEqual({ label: "taxation" });
   expect(screen.getByText("Latent 7")).toBeVisible();
+});
+
+it("begins with what is easiest to read, and goes back to it", async () => {
+  const asked = fakeStudio(answers);
+  show("/features/features-1?sort=density");
+  const sorts = () => asked.filter(({ path }) => path === `${of}/features`).map(({ query }) => query.get("sortBy"));
+  await userEvent.click(await screen.findByRole("button", { name: "Easiest to read first" }));
+  await screen.findByRole("button", { name: "easiest to read first" });
+  await waitFor(() => expect(sorts()).toEqual(["density", null]));
 });

@@ -12,7 +12,7 @@ export interface View {
   alive: boolean | null;
   starred: boolean | null;
   labelled: boolean | null;
-  /** Null: by relevance in a search, else by the largest activation. */
+  /** Null: by relevance in a search, else by what is easiest to read. */
   sort: Sort | null;
   order: "asc" | "desc";
 }
