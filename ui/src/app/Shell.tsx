@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Dialog } from "radix-ui";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useLocation } from "react-router";
 import { useLive } from "@/api/live";
 import { ErrorBoundary } from "@/kit/ErrorBoundary";
@@ -13,7 +13,8 @@ import { SignInDialog } from "./SignInDialog";
 import { useUi } from "./ui";
 import { useShortcuts } from "./useShortcuts";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
 const Shortcuts = lazy(() => import("./Shortcuts"));
 
 /** Everything around a page: sidebar, header, messages, palette. */
@@ -22,6 +23,11 @@ export function Shell() {
   const client = useQueryClient();
   const { drawer, palette, shortcuts } = useUi();
   useShortcuts();
+  // It shall be there when Ctrl K is pressed and one types on at once.
+  useEffect(() => {
+    const soon = setTimeout(() => void loadPalette().catch(() => undefined), 1500);
+    return () => clearTimeout(soon);
+  }, []);
   useLive("jobs");
   useLive("store");
   useLive("system/metrics");

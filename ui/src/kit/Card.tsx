@@ -1,5 +1,6 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
 import { cx } from "./cx";
+import { Words } from "./Words";
 
 interface CardProps extends Omit<ComponentProps<"section">, "title"> {
   title?: ReactNode;
@@ -28,7 +29,11 @@ export function Card({ title, description, actions, flush = false, className, ch
                 {title}
               </h2>
             )}
-            {description !== undefined && <p className="mt-0.5 text-sm text-ink-3">{description}</p>}
+            {description !== undefined && (
+              <p className="mt-0.5 text-sm text-ink-3">
+                <Words>{description}</Words>
+              </p>
+            )}
           </div>
           {actions !== undefined && <div className="flex items-center gap-2">{actions}</div>}
         </header>

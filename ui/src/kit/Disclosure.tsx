@@ -1,6 +1,7 @@
 import { ChevronRight } from "lucide-react";
 import { type ReactNode } from "react";
 import { cx } from "./cx";
+import { Words } from "./Words";
 
 interface DisclosureProps {
   title: string;
@@ -24,7 +25,11 @@ export function Disclosure({ title, description, note, tone = "quiet", open = fa
           className="shrink-0 text-ink-3 transition-transform group-open/fold:rotate-90"
         />
         <span className="font-medium text-ink-2">{title}</span>
-        {description !== undefined && <span className="truncate text-sm text-ink-3">{description}</span>}
+        {description !== undefined && (
+          <span className="truncate text-sm text-ink-3">
+            <Words>{description}</Words>
+          </span>
+        )}
         {note !== undefined && (
           <span className={cx("ml-auto shrink-0 text-sm", tone === "danger" ? "text-danger" : "text-ink-3")}>
             {note}

@@ -2,6 +2,7 @@ import { CircleQuestionMark } from "lucide-react";
 import { type ReactNode, useId } from "react";
 import { cx } from "./cx";
 import { Tooltip } from "./Tooltip";
+import { Words } from "./Words";
 
 /** What a control needs to be tied to its label, its description and its error. */
 export interface FieldIds {
@@ -61,7 +62,7 @@ export function Field({ label, description, hint, unit, error, required = false,
       )}
       {about !== undefined && (
         <p id={`${id}-about`} className={description === undefined ? "sr-only" : "mt-1 text-xs text-ink-3"}>
-          {about}
+          <Words>{about}</Words>
         </p>
       )}
     </div>

@@ -1,5 +1,6 @@
 import { Switch as Primitive } from "radix-ui";
 import { type ReactNode, useId } from "react";
+import { Words } from "./Words";
 
 interface SwitchProps {
   label: ReactNode;
@@ -30,7 +31,7 @@ export function Switch({ label, description, checked, onChange, disabled }: Swit
         </label>
         {description !== undefined && (
           <p id={`${id}-about`} className="text-xs text-ink-3">
-            {description}
+            <Words>{description}</Words>
           </p>
         )}
       </div>

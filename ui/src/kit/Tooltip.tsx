@@ -1,6 +1,7 @@
 import { Tooltip as Primitive } from "radix-ui";
 import { type ReactNode } from "react";
 import { KeyHint } from "./KeyHint";
+import { Words } from "./Words";
 
 interface TooltipProps {
   text: ReactNode;
@@ -23,7 +24,9 @@ export function Tooltip({ text, keys, side = "top", children }: TooltipProps) {
           collisionPadding={8}
           className="z-50 flex max-w-72 animate-fade items-center gap-2 rounded-md border border-line bg-raised px-2.5 py-1.5 text-sm text-ink shadow-float"
         >
-          <span>{text}</span>
+          <span>
+            <Words>{text}</Words>
+          </span>
           {keys && <KeyHint keys={keys} />}
         </Primitive.Content>
       </Primitive.Portal>

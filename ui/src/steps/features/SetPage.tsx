@@ -13,7 +13,7 @@ import { hookInWords } from "@/kit/hookPoint";
 import { KeyHint } from "@/kit/KeyHint";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
-import { Tooltip } from "@/kit/Tooltip";
+import { Explained } from "@/kit/Tooltip";
 import { useKeys } from "@/kit/useKeys";
 import { columnsOf } from "./parts/columns";
 import { DeleteSet } from "./parts/DeleteSet";
@@ -161,11 +161,9 @@ function Table({ set }: { set: FeatureSetDetail }) {
 
 function ForAFirstLook() {
   return (
-    <Tooltip text="First come latents that are active on few tokens, in many documents and on more than one word: a rule of thumb for where to look first. A column's title sorts otherwise.">
-      <button type="button" className="underline decoration-line-strong decoration-dotted underline-offset-4">
-        easiest to read first
-      </button>
-    </Tooltip>
+    <Explained meaning="First come latents that are active on few tokens, in many documents, and on words that stand out from the text: a rule of thumb for where to look first. A column's title sorts otherwise.">
+      easiest to read first
+    </Explained>
   );
 }
 

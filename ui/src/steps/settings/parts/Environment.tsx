@@ -1,6 +1,7 @@
 import { Card } from "@/kit/Card";
 import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
+import { Words } from "@/kit/Words";
 import type { Settings } from "../queries";
 
 type Setting = Settings["environment"][number];
@@ -21,7 +22,11 @@ const columns: readonly Column<Setting>[] = [
   {
     id: "meaning",
     header: "Meaning",
-    cell: (each) => <span className="truncate text-ink-3">{each.description}</span>,
+    cell: (each) => (
+      <span className="truncate text-ink-3">
+        <Words>{each.description}</Words>
+      </span>
+    ),
     width: "minmax(18rem, 3fr)",
   },
 ];
