@@ -15,6 +15,7 @@ B tokens in a batch, D width of the hook point, N rows of the buffer.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ from mistudio.progress import Progress, Silent
 
 _FACTS = "stream"
 _STATE_VERSION = 1
+_LONG_SECONDS = 2.0
+"""A refill that takes longer is told; others pass unseen."""
 
 
 class StreamState(NamedTuple):
@@ -98,7 +101,7 @@ class ShuffledStream:
 
     def _fill(self) -> _Rows | None:
         """Append rows from the source until the buffer is full or the epoch is exhausted."""
-        tell = self._capacity - self._filled > self._capacity // 2
+        first, began = self._rows is None, time.monotonic()
         while self._filled < self._capacity:
             piece = self._cursor.take(self._capacity - self._filled, self._progress)
             if piece is None:
@@ -106,7 +109,7 @@ class ShuffledStream:
             self._rows = self._rows or _Rows.like(piece.block, self._capacity, device=self.source.device)
             self._rows.put(piece, at=self._filled)
             self._filled += piece.rows
-            if tell:
+            if first or time.monotonic() - began > _LONG_SECONDS:
                 self._progress.advance("fill the buffer", self._filled, self._capacity)
         return self._rows
 

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -64,9 +64,8 @@ class JobProgress:
         self._wanted = Wanted.RUN
         self._requeue = False
         self._report: tuple[str, float, float | None, dict[str, float]] | None = None
-        self._history: deque[tuple[float, float]] = deque()
+        self._histories: defaultdict[str, deque[tuple[float, float]]] = defaultdict(deque)
         self._earlier = _Reached(job.stage, job.done, job.total)
-        self._rated_stage: str | None = None
         self._stage: str | None = None
         self._logged = 0.0
         self._ended = threading.Event()
@@ -176,13 +175,13 @@ class JobProgress:
 
     def _rate(self, stage: str, done: float) -> float | None:
         now = time.monotonic()
-        if stage != self._rated_stage or (self._history and done < self._history[-1][1]):
-            self._history.clear()
-        self._rated_stage = stage
-        self._history.append((now, done))
-        while now - self._history[0][0] > _RATE_SECONDS:
-            self._history.popleft()
-        (then, before), elapsed = self._history[0], now - self._history[0][0]
+        history = self._histories[stage]  # A training fills its buffer now and then, and goes on.
+        if history and done < history[-1][1]:
+            history.clear()
+        history.append((now, done))
+        while now - history[0][0] > _RATE_SECONDS:
+            history.popleft()
+        (then, before), elapsed = history[0], now - history[0][0]
         return (done - before) / elapsed if elapsed > 0.5 and now > then else None
 
     def _end_by_force(self) -> None:
