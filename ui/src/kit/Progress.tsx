@@ -15,23 +15,43 @@ interface ProgressProps {
   tone?: "accent" | "warn" | "danger" | "quiet";
   /** The bar alone, without its line of words. */
   bare?: boolean;
+  /** One short line of words, as a row of a table has room for. */
+  dense?: boolean;
 }
 
 const fills = { accent: "bg-accent-fill", warn: "bg-warn", danger: "bg-danger-fill", quiet: "bg-line-strong" };
 
 /** How far something is, how fast it goes, and when it will be done. */
-export function Progress({ label, done, total, unit, rate, etaSeconds, tone = "accent", bare = false }: ProgressProps) {
+export function Progress({
+  label,
+  done,
+  total,
+  unit,
+  rate,
+  etaSeconds,
+  tone = "accent",
+  bare = false,
+  dense = false,
+}: ProgressProps) {
   const share = total === null || total <= 0 ? null : Math.min(1, Math.max(0, done / total));
+  const left = etaSeconds === null || etaSeconds === undefined ? null : `${format.duration(etaSeconds)} left`;
   const facts = [
     total === null
       ? `${format.count(done)}${unit ? ` ${unit}` : ""}`
       : `${format.count(done)} of ${format.count(total)}${unit ? ` ${unit}` : ""}`,
     rate ? format.rate(rate, unit ?? "items") : null,
-    etaSeconds === null || etaSeconds === undefined ? null : `${format.duration(etaSeconds)} left`,
+    left,
   ].filter((fact) => fact !== null);
   return (
     <div className="min-w-0">
-      {!bare && (
+      {dense && (
+        <p className="mb-1 truncate text-sm text-ink-3 tabular-nums">
+          <span className="text-ink-2">{label}</span>
+          {share !== null && ` · ${format.percent(share)}`}
+          {left !== null && ` · ${left}`}
+        </p>
+      )}
+      {!bare && !dense && (
         <div className="mb-1.5 flex flex-wrap justify-between gap-x-4 text-sm">
           <span className="text-ink-2">{label}</span>
           <span className="text-ink-3 tabular-nums">{facts.join(" · ")}</span>

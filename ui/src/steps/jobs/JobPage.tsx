@@ -12,10 +12,11 @@ import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { SkeletonPage } from "@/kit/Skeleton";
 import { Stat, Stats } from "@/kit/Stat";
+import { stageInWords, unitOf } from "@/kit/stage";
 import { JobActions } from "./parts/JobActions";
 import { JobLog } from "./parts/JobLog";
 import { type Job, jobQuery, placeOf } from "./queries";
-import { kinds, unitOf } from "./words";
+import { kinds } from "./words";
 
 const crumbs = [{ text: "Jobs", to: "/jobs" }];
 
@@ -53,7 +54,7 @@ export default function JobPage() {
         {live && job.stage !== null && job.done !== null && (
           <Card>
             <Progress
-              label={job.stage}
+              label={stageInWords(job.stage)}
               done={job.done}
               total={job.total}
               unit={unitOf(job.stage)}

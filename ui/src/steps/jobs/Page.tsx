@@ -13,9 +13,10 @@ import { Progress } from "@/kit/Progress";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { Segments } from "@/kit/Tabs";
 import { useView } from "@/kit/useView";
+import { stageInWords, unitOf } from "@/kit/stage";
 import { JobActions } from "./parts/JobActions";
 import { countsQuery, type Group, groups, type Job, type JobsQuery, jobsQuery } from "./queries";
-import { kinds, unitOf } from "./words";
+import { kinds } from "./words";
 
 const columns: readonly Column<Job>[] = [
   { id: "title", header: "Job", cell: (job) => job.title, sort: true, width: "minmax(14rem, 2fr)" },
@@ -122,7 +123,8 @@ function JobProgress({ job }: { job: Job }) {
   return (
     <div className="w-full">
       <Progress
-        label={job.stage}
+        dense
+        label={stageInWords(job.stage)}
         done={job.done}
         total={job.total}
         unit={unitOf(job.stage)}

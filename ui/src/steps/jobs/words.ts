@@ -10,11 +10,3 @@ export const kinds: Record<string, string> = {
   delete: "Delete",
   demo: "Demo",
 };
-
-/** What a stage counts; stages that count something else say it in their own name. */
-export function unitOf(stage: string | null): string | undefined {
-  if (stage === null) return undefined;
-  if (/train|record|encode|token/i.test(stage)) return "tokens";
-  if (/document/i.test(stage)) return "documents";
-  return undefined;
-}

@@ -9,6 +9,7 @@ import { ErrorState } from "@/kit/ErrorState";
 import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { SkeletonPage } from "@/kit/Skeleton";
+import { stageInWords } from "@/kit/stage";
 import { TrainingCurves } from "./parts/Curves";
 import { TrainingLog } from "./parts/Log";
 import { MadeOf, Outcome } from "./parts/Made";
@@ -61,7 +62,7 @@ function Running({ training }: { training: Training }) {
   return (
     <Card>
       <Progress
-        label={job?.stage === "train" || !job?.stage ? "Training" : job.stage}
+        label={stageInWords(job?.stage ?? "train")}
         done={job?.stage && job.stage !== "train" ? (job.done ?? 0) : training.tokens}
         total={job?.stage && job.stage !== "train" ? job.total : training.config.tokens}
         unit="tokens"

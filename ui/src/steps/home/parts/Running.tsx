@@ -2,6 +2,7 @@ import { Link } from "react-router";
 import { StatusBadge } from "@/kit/Badge";
 import { Card } from "@/kit/Card";
 import { Progress } from "@/kit/Progress";
+import { stageInWords } from "@/kit/stage";
 import type { Job } from "../queries";
 
 /** What runs or waits, with its live progress. */
@@ -20,7 +21,7 @@ export function Running({ jobs }: { jobs: readonly Job[] }) {
             </div>
             {job.done !== null && job.stage !== null && (
               <Progress
-                label={job.stage}
+                label={stageInWords(job.stage)}
                 done={job.done}
                 total={job.total}
                 etaSeconds={job.eta_seconds}

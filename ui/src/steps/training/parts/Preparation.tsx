@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Button } from "@/kit/Button";
 import { ErrorState } from "@/kit/ErrorState";
 import { Progress } from "@/kit/Progress";
+import { stageInWords } from "@/kit/stage";
 import { useLive } from "@/api/live";
 import { preparingQuery, useTokenize } from "../newQueries";
 import type { Choice } from "../useChoice";
@@ -26,7 +27,11 @@ export function Preparation({
       </p>
       <div className="mt-3">
         {running ? (
-          <Progress label={job.stage ?? "Waiting for its turn"} done={job.done ?? 0} total={job.total} />
+          <Progress
+            label={job.stage === null ? "Waiting for its turn" : stageInWords(job.stage)}
+            done={job.done ?? 0}
+            total={job.total}
+          />
         ) : (
           <Button
             variant="primary"

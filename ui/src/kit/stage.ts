@@ -1,0 +1,25 @@
+const doing: Record<string, string> = {
+  delete: "Deleting",
+  encode: "Encoding the text",
+  generate: "Generating",
+  "logit lens": "Computing the logit lens",
+  reconstruct: "Reconstructing",
+  record: "Recording",
+  sort: "Sorting activations",
+  splice: "Running the model with the SAE",
+  tokenize: "Tokenizing",
+  train: "Training",
+};
+
+/** A stage of a job, as the library names it, for people. */
+export function stageInWords(stage: string): string {
+  return doing[stage] ?? stage.charAt(0).toUpperCase() + stage.slice(1);
+}
+
+/** What a stage counts; stages that count something else say it in their own name. */
+export function unitOf(stage: string | null): string | undefined {
+  if (stage === null) return undefined;
+  if (/train|record|encode|token/i.test(stage)) return "tokens";
+  if (/document/i.test(stage)) return "documents";
+  return undefined;
+}
