@@ -95,7 +95,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         tasks = [
             asyncio.create_task(keep_sampling(database, machine)),
             asyncio.create_task(limits.keep_summing(database)),
-            asyncio.create_task(_look_at_first(settings, database)),
+            asyncio.create_task(_look_at_first(settings, database, features)),
         ]
         try:
             yield
@@ -113,10 +113,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     return Edge(app, metrics.measure)
 
 
-async def _look_at_first(settings: Settings, database: Database) -> None:
+async def _look_at_first(settings: Settings, database: Database, features: HeldFeatures) -> None:
     """What the command line made while the studio was down appears by itself."""
     try:
         await look_at_store(settings, database)
+        await features.prepare()
     except Exception:
         log.exception("the store could not be looked at")
 

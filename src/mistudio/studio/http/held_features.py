@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mistudio.errors import DatabaseUnavailable
-from mistudio.studio.db import features_load
+from mistudio.studio.db import artifacts, features_load
 from mistudio.studio.db.artifacts import FeatureSet
 from mistudio.studio.db.session import Database
 from mistudio.studio.events.catalogue import StoreChanged
@@ -51,6 +51,14 @@ class HeldFeatures:
             while len(self._open) > _MOST:
                 self._open.popitem(last=False)
         return found
+
+    async def prepare(self) -> None:
+        """Read a page of the newest set: the first one takes a second, for libraries that only it needs."""
+        async with self._database.session() as session:
+            newest, _ = await artifacts.page(session, "feature_set", limit=1)
+        for row in newest:
+            opened = await self.open(row)
+            await asyncio.to_thread(opened.latent, 0)
 
     async def ensure_loaded(self, row: FeatureSet) -> None:
         """Wait until the set's table is in the database; the first who asks starts that.
