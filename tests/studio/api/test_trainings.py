@@ -244,3 +244,16 @@ def test_a_training_is_deleted_by_a_job_once_it_has_ended(client, workshop):
     workshop.work("analysis")
     assert client.get(f"/trainings/{training['id']}").status_code == 404
     assert workshop.portal.run(lambda session: trainings.get(session, training["id"])) is None
+
+
+def test_a_finished_training_is_deleted_when_it_is_forced_and_its_sae_stays(client, workshop):
+    training = started(client, workshop.recording(), name="finished")
+    workshop.work()
+    shown = client.get(f"/trainings/{training['id']}").json()["data"]
+    assert (shown["state"], shown["sae"]["name"]) == ("completed", "finished")
+    refused = client.delete(f"/trainings/{training['id']}")
+    assert (refused.status_code, error(refused)["code"]) == (409, "StillUsed")
+    assert client.delete(f"/trainings/{training['id']}", params={"force": True}).status_code == 202
+    workshop.work("analysis")
+    assert client.get(f"/trainings/{training['id']}").status_code == 404
+    assert client.get(f"/saes/{shown['sae']['id']}").json()["data"]["name"] == "finished"

@@ -84,7 +84,13 @@ export function useCommand() {
 export function useDelete() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (training: Training) => unwrap(api.DELETE("/api/v1/trainings/{training_id}", one(training.id))),
+    // Forced where there is an SAE: it is not deleted with the training, and the dialog says that it stays.
+    mutationFn: ({ id, sae }: Training) =>
+      unwrap(
+        api.DELETE("/api/v1/trainings/{training_id}", {
+          params: { path: { training_id: id }, query: { force: sae !== null } },
+        }),
+      ),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.trainings.lists }),
   });
 }

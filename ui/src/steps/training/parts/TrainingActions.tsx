@@ -29,7 +29,7 @@ export function TrainingActions({ training }: { training: Training }) {
   const command = useCommand();
   const remove = useDelete();
   const [asking, setAsking] = useState<"stop" | "delete" | null>(null);
-  const live = ["queued", "running", "pausing"].includes(training.state);
+  const ended = !["queued", "running", "pausing", "paused"].includes(training.state);
   return (
     <>
       {offers[training.state].map((each) => (
@@ -42,7 +42,7 @@ export function TrainingActions({ training }: { training: Training }) {
           {looks[each].text}
         </Button>
       ))}
-      {!live && (
+      {ended && (
         <Button variant="ghost" icon={Trash2} onClick={() => setAsking("delete")}>
           Delete
         </Button>
