@@ -13,6 +13,10 @@ from pathlib import Path
 
 import torch
 from sae_lens import SAE
+from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+from sae_lens.saes.gated_sae import GatedSAE, GatedSAEConfig
+from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig
+from sae_lens.saes.standard_sae import StandardSAE, StandardSAEConfig
 from sae_lens.saes.topk_sae import TopKSAE, TopKSAEConfig, TopKTrainingSAE, TopKTrainingSAEConfig
 from safetensors.torch import load_file, save_file
 
@@ -39,10 +43,12 @@ def with_random_weights(sae):
 def foreign_saes():
     metadata = {"model_name": "tiny", "hook_name": "blocks.3.hook_resid_post"}
 
-    def plain(**options):
-        config = TopKSAEConfig(**SHAPE, **options)
+    def made(sae, config):
         config.metadata.model_name, config.metadata.hook_name = metadata.values()
-        return with_random_weights(TopKSAE(config))
+        return with_random_weights(sae(config))
+
+    def plain(**options):
+        return made(TopKSAE, TopKSAEConfig(**SHAPE, **options))
 
     def training():
         return with_random_weights(TopKTrainingSAE(TopKTrainingSAEConfig(**SHAPE)))
@@ -52,6 +58,16 @@ def foreign_saes():
     yield "b_dec_not_applied_to_input", plain(apply_b_dec_to_input=False), SAE.save_model
     yield "bfloat16", plain(dtype="bfloat16"), SAE.save_model
     yield "trained_and_saved_for_inference", training(), TopKTrainingSAE.save_inference_model
+    wide = {name: SHAPE[name] for name in ("d_in", "d_sae")}
+    uncentred = wide | {"apply_b_dec_to_input": False}
+    yield "standard", made(StandardSAE, StandardSAEConfig(**wide)), SAE.save_model
+    yield "standard_b_dec_not_applied_to_input", made(StandardSAE, StandardSAEConfig(**uncentred)), SAE.save_model
+    yield "jumprelu", made(JumpReLUSAE, JumpReLUSAEConfig(**wide)), SAE.save_model
+    yield "gated", made(GatedSAE, GatedSAEConfig(**wide)), SAE.save_model
+    yield "gated_b_dec_not_applied_to_input", made(GatedSAE, GatedSAEConfig(**uncentred)), SAE.save_model
+    batch = with_random_weights(BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**SHAPE)))
+    batch.topk_threshold.fill_(1.5)
+    yield "batchtopk_saved_for_inference", batch, BatchTopKTrainingSAE.save_inference_model
     yield "checkpoint_of_a_training", training(), SAE.save_model
 
 
@@ -63,6 +79,8 @@ def main(folder: Path) -> None:
         write_codes(sae, x.unflatten(-1, (4, -1)) if heads else x, directory.with_suffix(".safetensors"))
     for name, sae, save in foreign_saes():
         save(sae, folder / "theirs" / name)
+        if name == "batchtopk_saved_for_inference":  # While it is trained, a token's latents depend on the batch.
+            sae = SAE.load_from_disk(folder / "theirs" / name)
         write_codes(sae, x.to(sae.dtype), folder / "theirs" / f"{name}.safetensors")
 
 

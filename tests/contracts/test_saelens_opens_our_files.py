@@ -10,16 +10,28 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import load_sae, save_sae
+from mistudio.sae.registry import architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.sae.weights import Weights
 
 PEERS = Path(__file__).resolve().parents[2] / ".venv-peers" / "bin" / "python"
 TOLERANCE = 1e-4
-OURS = {"resid": "resid_post.3", "heads": "attn_z.3"}
+OURS = {
+    "resid": ("topk", "resid_post.3"),
+    "heads": ("topk", "attn_z.3"),
+    "standard": ("standard", "resid_post.3"),
+    "jumprelu": ("jumprelu", "resid_post.3"),
+    "gated": ("gated", "resid_post.3"),
+}
 THEIRS = (
     "plain",
+    "standard",
+    "standard_b_dec_not_applied_to_input",
+    "jumprelu",
+    "gated",
+    "gated_b_dec_not_applied_to_input",
+    "batchtopk_saved_for_inference",
     "rescaled_by_decoder_norm",
     "b_dec_not_applied_to_input",
     "trained_and_saved_for_inference",
@@ -32,12 +44,15 @@ pytestmark = [
 ]
 
 
-def our_sae(hook: str) -> SparseAutoencoder:
+def our_sae(architecture: str, hook: str) -> SparseAutoencoder:
     generator = torch.Generator().manual_seed(0)
     W_enc_FD, W_dec_FD = torch.randn((2, 200, 24), generator=generator)
     b_enc_F, b_dec_D = torch.randn(200, generator=generator), torch.randn(24, generator=generator)
     weights = Weights(W_enc_FD, b_enc_F, W_dec_FD / W_dec_FD.norm(dim=1, keepdim=True), b_dec_D)
-    return SparseAutoencoder(TopKConfig(k=7), weights, hook=hook, model_name="tiny")
+    chosen = architecture_of(architecture)
+    weights.more = {name: torch.rand(200, generator=generator) for name in chosen.tensors}
+    config = chosen.config.model_validate({"k": 7} if architecture == "topk" else {})
+    return SparseAutoencoder(config, weights, hook=hook, model_name="tiny")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +65,9 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory, x_BD: Tensor) -> Path:
     """A folder in which SAELens has opened our SAEs and saved its own. One process, for it starts slowly."""
     folder = tmp_path_factory.mktemp("saelens")
     save_file({"x": x_BD}, folder / "activations.safetensors")
-    for name, hook in OURS.items():
+    for name, made in OURS.items():
         (folder / "ours" / name).mkdir(parents=True)
-        save_sae(our_sae(hook), folder / "ours" / name, firing_share_F=torch.linspace(0, 1, 200))
+        save_sae(our_sae(*made), folder / "ours" / name, firing_share_F=torch.linspace(0, 1, 200))
     script = Path(__file__).with_name("saelens_side.py")
     done = subprocess.run([PEERS, script, folder], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -60,14 +75,14 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory, x_BD: Tensor) -> Path:
 
 
 def assert_close(one: Tensor, other: Tensor) -> None:
-    assert float((one - other).abs().max()) <= TOLERANCE
+    torch.testing.assert_close(one, other, rtol=1e-5, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_saelens_computes_from_our_files_what_we_compute(exchanged: Path, x_BD: Tensor, name: str) -> None:
-    sae, theirs = our_sae(OURS[name]), load_file(exchanged / "ours" / f"{name}.safetensors")
+    sae, theirs = our_sae(*OURS[name]), load_file(exchanged / "ours" / f"{name}.safetensors")
     acts_BF = sae.encode(x_BD)
-    assert int((theirs["acts"] > 0).sum(-1).max()) == 7
+    assert sae.config.architecture != "topk" or int((theirs["acts"] > 0).sum(-1).max()) == 7
     assert_close(theirs["acts"], acts_BF)
     assert_close(theirs["x_hat"].flatten(1), sae.decode(acts_BF))
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mistudio.sae.config import TopKConfig
+from mistudio.sae.registry import architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.sae.weights import Weights
 
@@ -19,6 +20,16 @@ def random_weights(d_sae: int = 200, d_in: int = 24, seed: int = 0) -> Weights:
         W_dec_FD / W_dec_FD.norm(dim=1, keepdim=True),
         torch.randn(d_in, generator=generator),
     )
+
+
+def random_sae(architecture: str) -> SparseAutoencoder:
+    """One of each architecture, about a tenth of whose latents are active on a token."""
+    chosen, weights = architecture_of(architecture), random_weights()
+    generator = torch.Generator().manual_seed(2)
+    weights.b_enc_F -= 6.0
+    weights.more = {name: torch.rand(200, generator=generator) for name in chosen.tensors}
+    config = chosen.config.model_validate({"architecture": architecture} | ({"k": 7} if architecture == "topk" else {}))
+    return SparseAutoencoder(config, weights, hook="resid_post.3", model_name="tiny", metadata={"note": "kept"})
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mistudio.errors import ArtifactBroken, BadInput, FormatUnsupported, NotFound
 from mistudio.sae.native_file import firing_share, load_sae, save_sae
+from mistudio.sae.registry import ARCHITECTURES
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+from tests.sae.conftest import random_sae
 
 
 @pytest.fixture
@@ -33,6 +35,28 @@ def test_a_saved_sae_comes_back_bit_for_bit(sae: SparseAutoencoder, saved: Path,
     assert torch.equal(loaded.encode(x_BD), sae.encode(x_BD))
     assert (loaded.config, loaded.hook, loaded.model_name) == (sae.config, "resid_post.3", "tiny")
     assert loaded.metadata["note"] == "kept"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_sae_of_every_architecture_comes_back_bit_for_bit(architecture: str, tmp_path: Path, x_BD: Tensor) -> None:
+    sae = random_sae(architecture)
+    save_sae(sae, tmp_path)
+    loaded = load_sae(tmp_path)
+    assert {*loaded.weights.tensors()} == {*sae.weights.tensors()}
+    for name, tensor in sae.weights.tensors().items():
+        assert torch.equal(loaded.weights.tensors()[name], tensor), name
+    assert loaded.config == sae.config
+    assert torch.equal(loaded.encode(x_BD), sae.encode(x_BD))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_missing_tensor_of_any_architecture_is_named(architecture: str, tmp_path: Path) -> None:
+    save_sae(random_sae(architecture), tmp_path)
+    whole = load_file(tmp_path / "sae_weights.safetensors")
+    for name in whole:
+        save_file({other: whole[other] for other in whole if other != name}, tmp_path / "sae_weights.safetensors")
+        with pytest.raises(ArtifactBroken, match=f"no tensor called {name}"):
+            load_sae(tmp_path)
 
 
 def test_the_firing_shares_come_back(saved: Path) -> None:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from mistudio.errors import ShapeError
-from mistudio.sae.architectures.topk import rescale
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.kernels import reference
+from mistudio.sae.registry import ARCHITECTURES
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.sae.weights import Weights
+from mistudio.sae.weights import Weights, rescale
+from tests.sae.conftest import random_sae
 
 
 def test_encode_and_decode_are_the_references(sae: SparseAutoencoder, x_BD: Tensor) -> None:
@@ -44,6 +45,21 @@ def test_folding_a_scale_into_the_weights_is_exact(weights: Weights, x_BD: Tenso
     folded = rescale(weights, scale)
     wanted = reference.decode(reference.encode(x_BD * scale, weights, 7), weights) / scale
     torch.testing.assert_close(reference.decode(reference.encode(x_BD, folded, 7), folded), wanted)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_scale_is_folded_exactly_into_every_architecture(architecture: str, x_BD: Tensor) -> None:
+    sae, scale = random_sae(architecture), 3.7
+    folded = SparseAutoencoder(sae.config, rescale(sae.weights, scale), hook=sae.hook, model_name="tiny")
+    torch.testing.assert_close(folded(x_BD), sae(x_BD * scale) / scale)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_tokens_on_which_nothing_is_active_become_the_bias(architecture: str, x_BD: Tensor) -> None:
+    sae = random_sae(architecture)
+    sae.b_enc_F -= 1e4
+    assert not bool(sae.encode(x_BD).any())
+    torch.testing.assert_close(sae(x_BD), sae.b_dec_D.expand_as(x_BD))
 
 
 def test_an_sae_of_zeros_explains_nothing(x_BD: Tensor) -> None:

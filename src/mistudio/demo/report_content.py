@@ -124,13 +124,13 @@ def _exclusions(road: Road) -> tuple[Exclusion, ...]:
 def _training(road: Road) -> Training:
     manifest = road.sae_artifact.manifest
     lines = [json.loads(line) for line in (road.sae_artifact.path / LOG).read_text(encoding="utf-8").splitlines()]
-    config, metrics = manifest.config, manifest.metrics
+    config, metrics, k = manifest.config, manifest.metrics, manifest.config["sae"]["k"]
 
     def series(name: str) -> tuple[Any, ...]:
         return tuple(line[name] for line in lines)
 
     settings = {
-        "architecture": f"TopK, k = {road.sae.config.k}, {road.sae.d_sae:,} latents of {road.sae.d_in} dimensions",
+        "architecture": f"TopK, k = {k}, {road.sae.d_sae:,} latents of {road.sae.d_in} dimensions",
         "learning rate": f"{metrics['learning_rate']:.2g}",
         "batch": f"{config['batch_size']:,} tokens",
         "shuffle buffer": f"{config['buffer_tokens']:,} tokens",
@@ -139,7 +139,7 @@ def _training(road: Road) -> Training:
     }
     return Training(
         latents=road.sae.d_sae,
-        active=road.sae.config.k,
+        active=k,
         tokens_trained=metrics["tokens"],
         seconds=metrics["seconds"],
         tokens_per_second=metrics["tokens_per_second"],

@@ -1,7 +1,8 @@
 """The SAE's own files, which are SAELens v6's, so that every SAE made here opens there without an export.
 
     cfg.json                  architecture, shapes, and free metadata
-    sae_weights.safetensors   W_enc [d_in, d_sae], b_enc, W_dec [d_sae, d_in], b_dec, float32
+    sae_weights.safetensors   W_enc [d_in, d_sae], b_enc, W_dec [d_sae, d_in], b_dec, float32; JumpReLU also threshold
+                              [d_sae]; Gated r_mag, b_mag, b_gate [d_sae], and no b_enc
     sparsity.safetensors      "sparsity" [d_sae]: log10(share of tokens on which the latent fired + 1e-10)
 
 Format: docs/reference/formats.md.
@@ -24,7 +25,7 @@ from mistudio.artifacts.atomic import new_file, write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST, open_artifact
 from mistudio.errors import ArtifactBroken, BadInput, FormatUnsupported, NotFound
-from mistudio.sae.registry import config_of
+from mistudio.sae.registry import architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.sae.weights import Weights
 
@@ -50,12 +51,9 @@ def save_sae(sae: SparseAutoencoder, directory: Path, *, firing_share_F: Tensor 
         firing_share_F: share of tokens on which each latent fired; no sparsity file where it is not known.
     """
     write_json(directory / _CONFIG, _config_json(sae))
-    tensors = {
-        "W_enc": sae.W_enc_FD.T.contiguous().cpu(),
-        "b_enc": sae.b_enc_F.cpu(),
-        "W_dec": sae.W_dec_FD.cpu(),
-        "b_dec": sae.b_dec_D.cpu(),
-    }
+    names = _names(sae.config.architecture)
+    tensors = {names[name]: tensor.cpu() for name, tensor in sae.weights.tensors().items()}
+    tensors["W_enc"] = tensors["W_enc"].T.contiguous()
     with new_file(directory / _WEIGHTS) as path:
         save_file(tensors, path)
     if firing_share_F is not None:
@@ -81,14 +79,16 @@ def load_sae(directory: Path | str, *, device: str | torch.device = "cpu") -> Sp
         open_artifact(directory, Kind.SAE)
     content = _read_json(directory / _CONFIG)
     architecture = str(content.get("architecture", ""))
-    kind = config_of(architecture)
+    kind = architecture_of(architecture).config
     try:
         fields = {name: content[name] for name in kind.model_fields if name in content}
         config = kind.model_validate(fields)
     except ValidationError as error:
         raise ArtifactBroken(f"{directory / _CONFIG} is not valid: {error.errors()[0]['msg']}.") from error
-    tensors = _read_tensors(directory / _WEIGHTS, ("W_enc", "b_enc", "W_dec", "b_dec"))
-    weights = Weights(tensors["W_enc"].T, tensors["b_enc"], tensors["W_dec"], tensors["b_dec"])
+    names = _names(architecture)
+    tensors = _read_tensors(directory / _WEIGHTS, tuple(names.values()))
+    tensors["W_enc"] = tensors["W_enc"].T
+    weights = Weights.of({ours: tensors[theirs] for ours, theirs in names.items()})
     _fold(weights, content, directory)
     metadata = dict(content.get("metadata") or {})
     sae = SparseAutoencoder(
@@ -107,6 +107,13 @@ def firing_share(directory: Path) -> Tensor | None:
         return None
     log_share_F = _read_tensors(directory / _SPARSITY, ("sparsity",))["sparsity"]
     return (10.0 ** log_share_F.double() - 1e-10).clamp_min(0).float()
+
+
+def _names(architecture: str) -> dict[str, str]:
+    """What our tensors are called in the file."""
+    b_enc = "b_gate" if architecture == "gated" else "b_enc"  # Our gate has the place of the encoder.
+    first = {"W_enc_FD": "W_enc", "b_enc_F": b_enc, "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
+    return first | {name: name.removesuffix("_F") for name in architecture_of(architecture).tensors}
 
 
 def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
@@ -141,7 +148,10 @@ def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
             remedy="Save it with the normalisation folded in, which SAELens does in its final save.",
         )
     if not content.get("apply_b_dec_to_input", True):  # W(x − b) + (W b + c) = W x + c
-        weights.b_enc_F = weights.b_enc_F + weights.W_enc_FD @ weights.b_dec_D
+        shift_F = weights.W_enc_FD @ weights.b_dec_D
+        weights.b_enc_F = weights.b_enc_F + shift_F
+        if "b_mag_F" in weights.more:
+            weights.more["b_mag_F"] = weights.more["b_mag_F"] + weights.more["r_mag_F"].exp() * shift_F
     if content.get("rescale_acts_by_decoder_norm", False):
         norm_F = weights.W_dec_FD.norm(dim=1)
         weights.W_enc_FD = weights.W_enc_FD * norm_F[:, None]

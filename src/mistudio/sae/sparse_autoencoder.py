@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mistudio.errors import ShapeError
-from mistudio.sae.architectures import topk
-from mistudio.sae.config import TopKConfig
+from mistudio.sae.config import SaeConfig
+from mistudio.sae.registry import architecture_of
 from mistudio.sae.weights import SparseCode, Weights
 
 
@@ -38,7 +38,7 @@ class SparseAutoencoder(nn.Module):
 
     def __init__(
         self,
-        config: TopKConfig,
+        config: SaeConfig,
         weights: Weights,
         *,
         hook: str,
@@ -46,12 +46,15 @@ class SparseAutoencoder(nn.Module):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self._architecture = architecture_of(config.architecture)
         d_sae, d_in = weights.W_enc_FD.shape
         wanted = {"W_enc_FD": (d_sae, d_in), "b_enc_F": (d_sae,), "W_dec_FD": (d_sae, d_in), "b_dec_D": (d_in,)}
-        for name, tensor in weights.tensors().items():
-            if tuple(tensor.shape) != wanted[name]:
-                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, and {wanted[name]} is wanted.")
-            self.register_buffer(name, tensor.detach().float().contiguous())
+        wanted |= dict.fromkeys(self._architecture.tensors, (d_sae,))
+        tensors = weights.tensors()
+        for name, shape in wanted.items():
+            if tuple(tensors[name].shape) != shape:
+                raise ShapeError(f"{name} has shape {tuple(tensors[name].shape)}, and {shape} is wanted.")
+            self.register_buffer(name, tensors[name].detach().float().contiguous())
         self.config = config.model_copy(update={"d_sae": d_sae, "expansion": d_sae / d_in})
         self.hook = hook
         self.model_name = model_name
@@ -69,17 +72,18 @@ class SparseAutoencoder(nn.Module):
 
     @property
     def weights(self) -> Weights:
-        """The four tensors."""
-        return Weights(self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D)
+        """All tensors."""
+        more = {name: self.get_buffer(name) for name in self._architecture.tensors}
+        return Weights(self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D, more)
 
     def encode_sparse(self, x_BD: Float[Tensor, "B D"]) -> SparseCode:
-        """The k active latents of each token, strongest first, computed in float32.
+        """The active latents of each token, strongest first, computed in float32.
 
         Raises:
             ShapeError: `x_BD` is not `d_in` wide.
         """
         self._check(x_BD)
-        return topk.encode(x_BD.float(), self.weights, self.config.k)
+        return self._architecture.encode(x_BD.float(), self.weights, self.config)
 
     def encode(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B F"]:
         """All latents' activations, zeros included: `d_sae` numbers a token, for small inputs.

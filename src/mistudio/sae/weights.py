@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -17,24 +17,59 @@ class SparseCode(NamedTuple):
     values_BK: Float[Tensor, "B K"]
     latents_BK: Int64[Tensor, "B K"]
 
+    @classmethod
+    def of_dense(cls, acts_BF: Float[Tensor, "B F"]) -> SparseCode:
+        """The positive activations, strongest first; as wide as the token that has the most."""
+        widest = max(1, int((acts_BF > 0).sum(-1).max())) if acts_BF.numel() else 1
+        values_BK, latents_BK = acts_BF.topk(widest, dim=-1)
+        return cls(values_BK.relu(), latents_BK)
+
 
 @dataclass
 class Weights:
-    """Encoder and decoder, latents in rows, so that one latent's weights lie together in memory."""
+    """Encoder and decoder, latents in rows, so that one latent's weights lie together in memory.
+
+    `more` holds the tensors that only some architectures have, by name: `threshold_F`.
+    """
 
     W_enc_FD: Float[Tensor, "F D"]
     b_enc_F: Float[Tensor, " F"]
     W_dec_FD: Float[Tensor, "F D"]
     b_dec_D: Float[Tensor, " D"]
+    more: dict[str, Tensor] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The four tensors by name."""
-        return dict(vars(self))
+        """All tensors by name."""
+        return {name: tensor for name, tensor in vars(self).items() if name != "more"} | self.more
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Weights:
+        """The inverse of `tensors`."""
+        first = {name: tensors[name] for name in ("W_enc_FD", "b_enc_F", "W_dec_FD", "b_dec_D")}
+        return cls(**first, more={name: tensor for name, tensor in tensors.items() if name not in first})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Weights:
-        """The same four tensors, each passed through `function`."""
-        return Weights(**{name: function(tensor) for name, tensor in self.tensors().items()})
+        """The same tensors, each passed through `function`."""
+        return Weights.of({name: function(tensor) for name, tensor in self.tensors().items()})
 
     def zeros_like(self) -> Weights:
-        """Four zero tensors of the same shapes."""
+        """Zero tensors of the same shapes."""
         return self.map(torch.zeros_like)
+
+
+def pre_activations(x_BD: Float[Tensor, "B D"], weights: Weights) -> Float[Tensor, "B F"]:
+    """W_enc (x − b_dec) + b_enc."""
+    return torch.nn.functional.linear(x_BD - weights.b_dec_D, weights.W_enc_FD, weights.b_enc_F)
+
+
+_OF_ACTIVATIONS = ("b_enc_F", "b_dec_D", "threshold_F", "b_mag_F")
+
+
+def rescale(weights: Weights, scale: float) -> Weights:
+    """The weights that do for x what `weights` do for `scale`·x.
+
+    Exact: every architecture here commutes with a positive factor, once what is added to activations or compared with
+    them is divided by it.
+    """
+    tensors = weights.tensors()
+    return Weights.of({name: tensor / scale if name in _OF_ACTIVATIONS else tensor for name, tensor in tensors.items()})

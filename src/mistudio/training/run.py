@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import Diverged
-from mistudio.sae.architectures.topk import StepLoss, TopKStep, initial_weights, rescale
+from mistudio.sae.architectures.topk import StepLoss, TopKStep, initial_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
-from mistudio.sae.weights import Weights
+from mistudio.sae.weights import Weights, rescale
 from mistudio.training.config import TrainConfig
 from mistudio.training.dead_latents import FiringRecord
 from mistudio.training.schedules import lr_factor

@@ -24,7 +24,7 @@ from mistudio.hardware import fast_dtype
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.kernels.choice import kernels_for
 from mistudio.sae.kernels.protocol import AuxiliaryGradients, Reconstruction, StepKernels
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
 _SLICE = 256
 """Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
@@ -53,16 +53,10 @@ def initial_weights(config: TopKConfig, b_dec_D: Float[Tensor, " D"], *, seed: i
     return Weights(W_FD.clone(), torch.zeros(W_FD.shape[0], device=b_dec_D.device), W_FD, b_dec_D.clone())
 
 
-def encode(x_BD: Float[Tensor, "B D"], weights: Weights, k: int) -> SparseCode:
+def encode(x_BD: Float[Tensor, "B D"], weights: Weights, config: TopKConfig) -> SparseCode:
     """The active latents in full float32, strongest first; ties keep the lower id."""
-    pre_BF = torch.nn.functional.linear(x_BD - weights.b_dec_D, weights.W_enc_FD, weights.b_enc_F)
-    values_BK, latents_BK = pre_BF.topk(k, dim=-1)
+    values_BK, latents_BK = pre_activations(x_BD, weights).topk(config.k, dim=-1)
     return SparseCode(values_BK.relu(), latents_BK)
-
-
-def rescale(weights: Weights, scale: float) -> Weights:
-    """The weights that do for x what `weights` do for `scale`·x: exact, as TopK commutes with a positive factor."""
-    return Weights(weights.W_enc_FD, weights.b_enc_F / scale, weights.W_dec_FD, weights.b_dec_D / scale)
 
 
 class TopKStep:
