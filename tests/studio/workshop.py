@@ -131,7 +131,7 @@ class Workshop:
 
     def command(self, name: str, job_id: str) -> Job:
         """Pause, resume, cancel or retry a job."""
-        settings = (self.settings,) if name in ("cancel", "retry") else ()
+        settings = (self.settings,) if name == "retry" else ()
         return self.portal.run(lambda session: getattr(commands, name)(session, *settings, job_id))
 
     def kill(self, job_id: str) -> None:

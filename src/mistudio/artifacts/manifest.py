@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +28,7 @@ from mistudio.errors import ArtifactBroken, FormatUnsupported, NotFound
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
+_number: ContextVar[str | None] = ContextVar("number", default=None)
 
 
 class Input(Config):
@@ -71,6 +74,16 @@ class Artifact(Config):
         return Input(kind=self.manifest.kind, id=self.manifest.id, sha256=digest)
 
 
+@contextmanager
+def numbered(number: str) -> Iterator[None]:
+    """Let what is sealed inside have `number` in its id, by which its maker knows it again after it was killed."""
+    token = _number.set(number)
+    try:
+        yield
+    finally:
+        _number.reset(token)
+
+
 def seal(
     directory: Path,
     kind: Kind,
@@ -88,7 +101,7 @@ def seal(
     manifest = Manifest(
         kind=kind,
         format_version=FORMAT_VERSION,
-        id=f"{kind.value}-{uuid.uuid4().hex[:12]}",
+        id=f"{kind.value}-{_number.get() or uuid.uuid4().hex[:12]}",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         mistudio_version=version("mistudio"),
         inputs=tuple(inputs),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mistudio.errors import EngineUnavailable
-from mistudio.studio.engine.client import EngineClient, make_room
+from mistudio.studio.engine.client import EngineClient
 from tests.studio.engine.conftest import EngineProcess, until, write_sae
 
 IDLE_MEBIBYTES = 70
@@ -87,9 +87,9 @@ def test_room_is_made_by_those_that_were_not_used_for_longest(own_engine, home, 
         await client.load(other)
         await client.compare(request_of(max_new_tokens=2))
         await client.load(other)
-        return await client.make_room(1)
+        return await client.make_room(1), await client.make_room(VERY_MUCH)
 
-    untouched, room = engine.ask(ask), make_room(engine.address, VERY_MUCH)
+    untouched, room = engine.ask(ask)
     assert (untouched.unloaded, untouched.enough) == ((), True)
     assert set(room.unloaded[:2]) == {model.source, str(home / "saes" / "sae")}
     assert room.unloaded[2] == other.source

@@ -200,8 +200,7 @@ class Station:
 
     def ask(self, command: Callable[..., Any], job_id: str) -> Job:
         """Pause, resume, cancel or retry."""
-        takes_settings = command in (commands.cancel, commands.retry)
-        arguments = (self.settings, job_id) if takes_settings else (job_id,)
+        arguments = (self.settings, job_id) if command is commands.retry else (job_id,)
         return self.portal.run(lambda session: command(session, *arguments))
 
     def datasets(self) -> list[str]:

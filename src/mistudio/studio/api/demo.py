@@ -25,7 +25,7 @@ router = APIRouter(tags=["road"])
 @router.get("/road")
 async def get_road(studio: Studio, transaction: Transaction) -> Data[Road]:
     """What exists at each step of the road, what runs, and what to do next."""
-    await reconcile(transaction.session, studio.settings)
+    transaction.changed += await reconcile(transaction.session, studio.settings)
     return Data(data=await road(transaction.session))
 
 

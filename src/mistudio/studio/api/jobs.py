@@ -46,7 +46,7 @@ async def list_jobs(
     sortBy: Literal["created_at", "started_at", "finished_at", "title", "state"] = "created_at",
 ) -> Page[JobOut]:
     """All jobs, newest first."""
-    await reconcile(transaction.session, studio.settings)
+    transaction.changed += await reconcile(transaction.session, studio.settings)
     found, total = await jobs.page(
         transaction.session,
         states=[each.value for each in state or ()],
@@ -69,7 +69,7 @@ async def count_jobs(transaction: Transaction) -> Data[JobCounts]:
 @router.get("/{job_id}", responses=errors(404))
 async def get_job(job_id: str, studio: Studio, transaction: Transaction) -> Data[JobOut]:
     """One job."""
-    await reconcile(transaction.session, studio.settings)
+    transaction.changed += await reconcile(transaction.session, studio.settings)
     return Data(data=job_out(await commands.find(transaction.session, job_id)))
 
 
@@ -108,9 +108,11 @@ async def resume_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
 
 
 @router.post("/{job_id}/cancel", responses=errors(404, 409))
-async def cancel_job(job_id: str, studio: Studio, transaction: Transaction) -> Data[JobOut]:
+async def cancel_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
     """Give the job up: its process ends within two seconds."""
-    return Data(data=job_out(await commands.cancel(transaction.session, studio.settings, job_id)))
+    job = await commands.cancel(transaction.session, job_id)
+    transaction.changed.append(job)
+    return Data(data=job_out(job))
 
 
 @router.post("/{job_id}/retry", status_code=202, responses=errors(404, 409))
@@ -123,8 +125,9 @@ async def retry_job(job_id: str, studio: Studio, transaction: Transaction) -> Da
 
 @router.delete("/{job_id}", responses=errors(404, 409))
 async def forget_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
-    """Remove a job that has ended from the list; what it made stays."""
+    """Remove a job that has ended from the list, with its log; what it made stays."""
     job = await commands.find(transaction.session, job_id)
     if not await jobs.remove(transaction.session, job_id):
         raise NotAllowedNow(f"The job is {job.state}, so it cannot be removed.", remedy="Cancel it first.")
+    transaction.forgotten.append(job)
     return Data(data=job_out(job))

@@ -61,7 +61,7 @@ async def list_trainings(
     sortBy: Literal["created_at", "name", "model_name", "hook", "state"] = "created_at",
 ) -> Page[TrainingOut]:
     """All trainings, newest first."""
-    await reconcile(transaction.session, studio.settings)
+    transaction.changed += await reconcile(transaction.session, studio.settings)
     found, total = await trainings.page(
         transaction.session, states=[each.value for each in state or ()], model=model, search=paging.search,
         sort=sortBy, descending=paging.descending, offset=paging.offset, limit=paging.limit,
@@ -107,7 +107,7 @@ async def estimate_training(request: Wanted, studio: Studio, transaction: Transa
 @router.get("/{training_id}", responses=errors(404))
 async def get_training(training_id: str, studio: Studio, transaction: Transaction) -> Data[TrainingOut]:
     """One training."""
-    await reconcile(transaction.session, studio.settings)
+    transaction.changed += await reconcile(transaction.session, studio.settings)
     training = await _find(transaction.session, training_id)
     job = await trainings.newest_job(transaction.session, training.id)
     return Data(data=await _out(transaction.session, training, job))
@@ -150,10 +150,11 @@ async def resume_training(training_id: str, transaction: Transaction) -> Data[Tr
 
 
 @router.post("/{training_id}/stop", responses=errors(404, 409))
-async def stop_training(training_id: str, studio: Studio, transaction: Transaction) -> Data[TrainingOut]:
+async def stop_training(training_id: str, transaction: Transaction) -> Data[TrainingOut]:
     """End it within two seconds. Its checkpoint is kept: retry goes on from there."""
     training, job = await _with_job(transaction, training_id)
-    stopped = await commands.cancel(transaction.session, studio.settings, job.id)
+    stopped = await commands.cancel(transaction.session, job.id)
+    transaction.changed.append(stopped)
     return Data(data=await _out(transaction.session, training, stopped))
 
 

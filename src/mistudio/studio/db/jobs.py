@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Index, String, and_, exists, func, or_, select, text, update
+from sqlalchemy import CursorResult, Index, String, and_, case, exists, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from mistudio.studio.db.base import Base, new_id
@@ -78,12 +78,6 @@ async def get(session: Session, job_id: str) -> Job | None:
     return await session.get(Job, job_id, populate_existing=True)
 
 
-async def newest_for(session: Session, subject: str) -> Job | None:
-    """The newest job about a subject."""
-    found = select(Job).where(Job.subject == subject).order_by(Job.created_at.desc()).limit(1)
-    return await session.scalar(found)
-
-
 async def page(
     session: Session,
     *,
@@ -117,11 +111,24 @@ async def counts(session: Session) -> dict[str, int]:
 
 
 async def claim(
-    session: Session, queue: str, *, lease_seconds: float, host: str, kinds: Sequence[str] = ()
+    session: Session,
+    queue: str,
+    *,
+    lease_seconds: float,
+    host: str,
+    kinds: Sequence[str] = (),
+    at_most: int | None = None,
 ) -> Job | None:
-    """Take the best queued job whose device is free; it is running from now on, under a new lease."""
+    """Take the best queued job whose device is free; it is running from now on, under a new lease.
+
+    Args:
+        at_most: jobs of this queue that may run on this host; also those count whose worker was replaced.
+    """
     # One claim at a time: two that look at the same slot at once would both find it free.
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('mistudio:claim'))"))
+    mine = select(func.count()).where(Job.queue == queue, Job.host == host, Job.state.in_(LIVE))
+    if at_most is not None and (await session.scalar(mine) or 0) >= at_most:
+        return None
     other = aliased(Job)
     occupied = exists().where(and_(other.device == Job.device, other.state.in_(LIVE)))
     wanted = (
@@ -168,12 +175,23 @@ async def renew(session: Session, job_id: str, lease: str, *, lease_seconds: flo
 
 
 async def finish(session: Session, job_id: str, lease: str, state: JobState, **values: Any) -> Job | None:
-    """Let the holder of the lease end its work in `state`; None if the lease is lost."""
-    stamp = {"finished_at": func.clock_timestamp()} if state.is_terminal else {}
+    """Let the holder of the lease end its work in `state`; None if the lease is lost.
+
+    Work that can be gone on with is cancelled or paused instead, if that was asked in the meantime.
+    """
+    end: dict[str, Any] = {"state": state, "finished_at": func.clock_timestamp()}
+    if not state.is_terminal:
+        is_cancelled, is_paused = Job.wanted == Wanted.CANCEL, Job.wanted == Wanted.PAUSE
+        end = {
+            "state": case((is_cancelled, JobState.CANCELLED), (is_paused, JobState.PAUSED), else_=state),
+            "finished_at": case((is_cancelled, func.clock_timestamp())),
+            # It was stopped and did not die, which is what `claim` counted it as.
+            "stalled_attempts": func.greatest(Job.stalled_attempts - 1, 0),
+        }
     row = await session.execute(
         update(Job)
         .where(Job.id == job_id, Job.lease == lease, Job.state.in_(may_become(state)))
-        .values(state=state, **_IDLE, **stamp, **values)
+        .values(**end, **_IDLE, **values)
         .returning(Job.id)
     )
     return await get(session, job_id) if row.scalar_one_or_none() else None
@@ -186,6 +204,7 @@ async def ask(session: Session, job_id: str, wanted: Wanted) -> Job | None:
         The job as it is now; None if its state does not allow it.
     """
     asked: dict[str, Any] = {"wanted": wanted, "wanted_at": func.clock_timestamp()}
+    stands = [] if wanted is Wanted.CANCEL else [Job.wanted != Wanted.CANCEL]  # Whoever was told to give up, does.
     if wanted is Wanted.PAUSE:
         changes = [
             ([JobState.QUEUED], {"state": JobState.PAUSED}),
@@ -196,7 +215,7 @@ async def ask(session: Session, job_id: str, wanted: Wanted) -> Job | None:
         changes = [([JobState.QUEUED, JobState.PAUSED], ended), (list(LIVE), asked)]
     for states, values in changes:
         row = await session.execute(
-            update(Job).where(Job.id == job_id, Job.state.in_(states)).values(**values).returning(Job.id)
+            update(Job).where(Job.id == job_id, Job.state.in_(states), *stands).values(**values).returning(Job.id)
         )
         if row.scalar_one_or_none():
             return await get(session, job_id)
@@ -261,7 +280,8 @@ async def release(session: Session, job_id: str, lease: str | None, why: str, *,
 
 
 async def makes(session: Session, kind: str, name: str, *, except_subject: str | None = None) -> bool:
-    """Whether a job that has not ended is to make something of that name."""
+    """Whether a job that has not ended is to make something of that name; others ask after this transaction."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"mistudio:{kind}:{name}"})
     waiting = (JobState.QUEUED, JobState.PAUSED, *LIVE)
     found = select(Job.id).where(Job.kind == kind, Job.state.in_(waiting), Job.request["name"].astext == name)
     if except_subject:

@@ -10,14 +10,23 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from mistudio.errors import BadInput, DatabaseUnavailable
 
 Session = AsyncSession
 
-DISCONNECTED = (InterfaceError, OperationalError, ConnectionError, OSError)
-"""What a query raises while the server is away."""
+_PASSING = ("08", "40", "53", "55", "57", "58")
+"""Classes of PostgreSQL's errors that say something of the server's state, and nothing of the statement."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same work may succeed in a moment: the server is away, starts, or has too much to do."""
+    if isinstance(error, DatabaseUnavailable | InterfaceError | OperationalError | PoolTimeout | OSError):
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    return state.startswith(_PASSING) or bool(getattr(error, "connection_invalidated", False))
 
 
 def asyncpg_url(url: str) -> str:

@@ -10,7 +10,6 @@ from sqlalchemy import ForeignKey, String, and_, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from mistudio.studio.db.artifacts import Sae
 from mistudio.studio.db.base import Base, new_id
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
@@ -40,6 +39,11 @@ class Training(Base):
 def channel(training_id: str) -> str:
     """The channel of a training's events, which is also its jobs' subject."""
     return f"trainings/{training_id}"
+
+
+def of_channel(subject: str | None) -> str | None:
+    """The id of the training that a job is about, if it is about one."""
+    return subject.removeprefix("trainings/") if subject and subject.startswith("trainings/") else None
 
 
 async def add(session: Session, **values: Any) -> Training | None:
@@ -107,19 +111,3 @@ async def newest_job(session: Session, training_id: str) -> Job | None:
     mine = and_(Job.subject == channel(training_id), Job.kind == "train")
     found: Job | None = await session.scalar(select(Job).where(mine).order_by(Job.created_at.desc()).limit(1))
     return found
-
-
-async def reached(session: Session, *, limit: int = 20) -> list[dict[str, Any]]:
-    """What finished trainings reached, newest first: width, latents, k, tokens a second, config, and if it was live."""
-    rows = await session.scalars(select(Sae).order_by(Sae.created_at.desc()).limit(limit))
-    return [
-        {
-            "d_in": row.d_in,
-            "d_sae": row.d_sae,
-            "live": row.recording_id is None,
-            "config": row.manifest.get("config") or {},
-            "tokens_per_second": speed,
-        }
-        for row in rows
-        if (speed := (row.manifest.get("metrics") or {}).get("tokens_per_second"))
-    ]

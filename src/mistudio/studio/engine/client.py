@@ -205,17 +205,3 @@ class EngineClient:
     async def _error(self, rpc: Any) -> MistudioError:
         code, details = await rpc.code(), await rpc.details()
         return error_of(code, details or "", dict(await rpc.trailing_metadata() or ()), self.address)
-
-
-def make_room(address: str, bytes: int, device: str = "cpu") -> Room:  # noqa: A002
-    """`EngineClient.make_room` for a process without an event loop, such as a job.
-
-    Raises:
-        EngineUnavailable: there is no engine, so nothing of its to unload.
-    """
-
-    async def ask() -> Room:
-        async with EngineClient(address) as engine:
-            return await engine.make_room(bytes, device)
-
-    return asyncio.run(ask())

@@ -5,6 +5,7 @@ async def list_jobs(studio: Studio, session: Transaction, wanted: Paging) -> Pag
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -20,6 +21,8 @@ from mistudio.studio.http.held_features import HeldFeatures
 from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.schemas import Item, Page, Pagination
 from mistudio.studio.queue.celery_app import Waker
+from mistudio.studio.queue.job_lock import remove_folder
+from mistudio.studio.queue.leftovers import clear
 from mistudio.studio.sampling.history import Histories
 from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.settings import Settings
@@ -51,11 +54,16 @@ Studio = Annotated[StudioState, Depends(_studio)]
 
 
 class RequestTransaction:
-    """The request's transaction; jobs created in it are woken after the commit."""
+    """The request's transaction, and what follows from it after the commit."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.created: list[Job] = []
+        """Workers are woken for them."""
+        self.changed: list[Job] = []
+        """What those had begun that are cancelled now is removed."""
+        self.forgotten: list[Job] = []
+        """Their folders are removed."""
 
 
 async def _transaction(studio: Studio) -> AsyncIterator[RequestTransaction]:
@@ -64,6 +72,11 @@ async def _transaction(studio: Studio) -> AsyncIterator[RequestTransaction]:
         yield transaction
     for queue in {job.queue for job in transaction.created}:
         await studio.waker.wake_soon(queue)
+    for job in transaction.changed:
+        async with studio.database.session() as session:
+            await clear(session, studio.settings, job)
+    for job in transaction.forgotten:
+        await asyncio.to_thread(remove_folder, studio.settings.jobs_dir / job.id)
 
 
 # Ends before the answer is sent: who reads "created" finds it.

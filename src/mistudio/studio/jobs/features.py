@@ -44,8 +44,10 @@ def find(request: Find, context: JobContext) -> Made:
 
     made = context.make("feature_set", request.name, work)
     context.progress.advance("load the table", 0, None)
-    # In a transaction of its own: of a million features it takes longer than the end of a job may.
-    context.portal.run(lambda session: _load(session, context, made), timeout=_LOADING_SECONDS)
+    # In a transaction of its own: of a million features it takes long, and whoever indexes waits for an index.
+    row_id = context.portal.run(lambda session: _index(session, context, made))
+    journals = context.settings.annotations_dir
+    context.portal.run(lambda session: features_load.load(session, row_id, journals), timeout=_LOADING_SECONDS)
     return made
 
 
@@ -70,6 +72,5 @@ def _check(sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens) -> None:
         log.warning("This SAE says that it was trained on %s, and the model here is %s.", sae.model_name, lm.name)
 
 
-async def _load(session: Session, context: JobContext, made: Made) -> None:
-    row_id = await indexing.index_artifact(session, made.entity, open_artifact(made.path), job_id=context.job_id)
-    await features_load.load(session, row_id, context.settings.annotations_dir)
+async def _index(session: Session, context: JobContext, made: Made) -> str:
+    return await indexing.index_artifact(session, made.entity, open_artifact(made.path), job_id=context.job_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from pathlib import Path
 
 from mistudio.activations.config import StreamConfig
@@ -14,19 +13,20 @@ from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact
 from mistudio.corpora.tokens import Tokens
+from mistudio.errors import NotFound
 from mistudio.hardware import best_device
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.loading import load_model
 from mistudio.progress import Progress
-from mistudio.studio.db import training_metrics
+from mistudio.studio.db import training_metrics, trainings
 from mistudio.studio.db.session import Session
 from mistudio.studio.queue.context import JobContext, Made
+from mistudio.studio.queue.process import insist
 from mistudio.studio.queue.requests import Train
 from mistudio.studio.queue.room import make_room
 from mistudio.training.layout import FACTS, LOG, latest_checkpoint, step_of
 from mistudio.training.train import train as run_train
 
-_INSIST_SECONDS = 300.0
 log = logging.getLogger("job")
 
 
@@ -34,7 +34,10 @@ def train(request: Train, context: JobContext) -> Made:
     """Make an SAE; an earlier attempt's checkpoint is gone on from."""
     assert request.name is not None
     assert context.subject is not None, "a training's job is about its training"
-    training_log = TrainingLog(context, context.subject.removeprefix("trainings/"), request.name)
+    training_id = context.subject.removeprefix("trainings/")
+    if context.portal.run(lambda session: trainings.get(session, training_id)) is None:
+        raise NotFound("The training of this job was deleted.", remedy="Start a new one with its configuration.")
+    training_log = TrainingLog(context, training_id, request.name)
     context.progress.on_beat(training_log.carry)
 
     def work(path: Path) -> Artifact:
@@ -97,16 +100,8 @@ class TrainingLog:
 
     def carry_all(self) -> None:
         """Carry the whole log of the finished training, also if the database is away for a while."""
-        until = time.monotonic() + _INSIST_SECONDS
         self._readable = None
-        while True:
-            try:
-                return self._carry()
-            except Exception as error:
-                if time.monotonic() > until:
-                    raise
-                log.warning("The log is not carried over yet (%s).", type(error).__name__)
-                time.sleep(0.5)
+        insist(self._carry)
 
     def _sound_bytes(self) -> int | None:
         if self._final.exists():

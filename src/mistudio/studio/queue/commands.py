@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from mistudio.errors import NotAllowedNow, NotFound
-from mistudio.studio.db import jobs
+from mistudio.studio.db import jobs, trainings
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState, Wanted
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.publish import publish_state
 from mistudio.studio.queue.enqueue import create
-from mistudio.studio.queue.process import remove_partial
 from mistudio.studio.queue.requests import JobRequest
 from mistudio.studio.settings import Settings
 
@@ -35,16 +34,13 @@ async def pause(session: Session, job_id: str) -> Job:
     return await _ask(session, job_id, Wanted.PAUSE, "paused")
 
 
-async def cancel(session: Session, settings: Settings, job_id: str) -> Job:
-    """Give a job up; its process ends within two seconds, and what it had begun is removed.
+async def cancel(session: Session, job_id: str) -> Job:
+    """Give a job up; its process ends within two seconds. What it had begun is removed after this (see `leftovers`).
 
     Raises:
         NotFound, NotAllowedNow.
     """
-    job = await _ask(session, job_id, Wanted.CANCEL, "cancelled")
-    if job.state == JobState.CANCELLED:
-        remove_partial(settings, job)
-    return job
+    return await _ask(session, job_id, Wanted.CANCEL, "cancelled")
 
 
 async def resume(session: Session, job_id: str) -> Job:
@@ -70,6 +66,12 @@ async def retry(session: Session, settings: Settings, job_id: str) -> Job:
     before = await find(session, job_id)
     if before.state not in (JobState.FAILED, JobState.CANCELLED, JobState.COMPLETED_WITH_ERRORS):
         raise NotAllowedNow(f"The job is {before.state}; one that failed or was cancelled can be retried.")
+    training_id = trainings.of_channel(before.subject)
+    if training_id is not None and await trainings.get(session, training_id) is None:
+        raise NotAllowedNow(
+            "The training of this job was deleted, with its checkpoint.",
+            remedy="Start a new training with its configuration.",
+        )
     return await create(
         session,
         settings,
@@ -83,8 +85,10 @@ async def retry(session: Session, settings: Settings, job_id: str) -> Job:
 
 async def _ask(session: Session, job_id: str, wanted: Wanted, done: str) -> Job:
     before = await find(session, job_id)
-    previous = before.state
+    previous, is_cancelled = before.state, before.wanted == Wanted.CANCEL
     job = await jobs.ask(session, job_id, wanted)
+    if job is None and is_cancelled:
+        raise NotAllowedNow(f"The job is being cancelled, so it cannot be {done}.")
     if job is None:
         raise NotAllowedNow(f"The job is {previous}, so it cannot be {done}.")
     await publish_state(session, job, previous)

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mistudio.artifacts.atomic import write_json
-from mistudio.artifacts.manifest import MANIFEST, Artifact, open_artifact
+from mistudio.artifacts.manifest import MANIFEST, Artifact, numbered, open_artifact
 from mistudio.artifacts.store import LocalStore
-from mistudio.errors import NotFound
+from mistudio.errors import ArtifactExists, NotFound
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.catalogue import MetricPoint, TrainingCheckpoint, TrainingMetrics
 from mistudio.studio.events.publish import publish
 from mistudio.studio.queue.job_progress import JobProgress, log
+from mistudio.studio.queue.leftovers import is_sealed_by, number_of
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.queue.requests import Entity
 from mistudio.studio.settings import Settings
@@ -62,12 +63,27 @@ class JobContext:
         return Path(row.path)
 
     def make(self, entity: Entity, name: str, work: Callable[[Path], Artifact]) -> Made:
-        """Make an artifact of that name, or take the one that an earlier attempt of this job finished."""
+        """Make an artifact of that name, or take the one that an earlier attempt of this job finished.
+
+        Raises:
+            ArtifactExists: another job, or the command line, has made one of that name in the meantime.
+        """
         path = self.store.path(KINDS[entity], name)
-        if (path / MANIFEST).is_file():
+        if not (path / MANIFEST).is_file():
+            with (
+                numbered(number_of(self.job_id)),
+                self.progress.completing_once(lambda: is_sealed_by(self.job_id, path)),
+            ):
+                work(path)
+                self.progress.complete()
+        elif is_sealed_by(self.job_id, path):
             open_artifact(path)
+            self.progress.complete()
         else:
-            work(path)
+            raise ArtifactExists(
+                f"The name {name!r} is taken: another {entity.replace('_', ' ')} was made under it in the meantime.",
+                remedy="Ask for this one again under another name; what it was to be made of is still there.",
+            )
         return Made(entity, path)
 
     def evaluation(self, evaluation_id: str) -> Path:
@@ -87,6 +103,7 @@ class JobContext:
             "result": dict(result),
         }
         write_json(path, content)
+        self.progress.complete()
         return Made("evaluation", path)
 
     def fail_item(self, name: str, error: Exception) -> None:

@@ -65,9 +65,10 @@ async def _check_name(session: Session, settings: Settings, request: Request, su
     taken = ArtifactExists(
         f"There is {_A[request.makes or '']} called {request.name!r} already.", remedy="Choose another name."
     )
-    if (settings.store.path(kind, request.name) / MANIFEST).is_file():
-        raise taken
+    # In this order: a job that ends meanwhile leaves its artifact first.
     if await jobs.makes(session, type(request).model_fields["kind"].default, request.name, except_subject=subject):
+        raise taken
+    if (settings.store.path(kind, request.name) / MANIFEST).is_file():
         raise taken
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -45,6 +46,19 @@ def is_held(folder: Path) -> bool:
             return not _take(file.fileno())
     except FileNotFoundError:
         return False
+
+
+def remove_folder(folder: Path, *, wait_seconds: float = 2.0) -> bool:
+    """Remove a job's folder, with its log; False if a process still holds its lock after a while."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as file:
+        until = time.monotonic() + wait_seconds
+        while not _take(file.fileno()):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        shutil.rmtree(folder, ignore_errors=True)
+    return True
 
 
 def holder(folder: Path) -> psutil.Process | None:

@@ -13,8 +13,8 @@ import signal
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mistudio.errors import Cancelled, Paused
@@ -23,7 +23,7 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState, Wanted
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.catalogue import JobProgress as ProgressEvent
-from mistudio.studio.events.publish import publish, publish_state
+from mistudio.studio.events.publish import publish
 from mistudio.studio.queue.portal import Portal
 
 REPORT_SECONDS = 0.25
@@ -68,6 +68,9 @@ class JobProgress:
         self._earlier = _Reached(job.stage, job.done, job.total)
         self._stage: str | None = None
         self._logged = 0.0
+        self._is_sealed: Callable[[], bool] = lambda: False
+        self._completes = self._is_ending = False
+        self._renewing = threading.Lock()
         self._ended = threading.Event()
         self._on_beat: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -91,6 +94,8 @@ class JobProgress:
             Cancelled: the job is to be given up.
             Paused: the job is to be saved and continued later.
         """
+        if self._completes:
+            return
         if self._wanted is Wanted.CANCEL:
             raise Cancelled("Cancelled as asked.")
         if self._wanted is Wanted.PAUSE or self._requeue:
@@ -111,14 +116,33 @@ class JobProgress:
         """Call `function` with every heartbeat, in the heartbeat's thread."""
         self._on_beat.append(function)
 
+    @contextmanager
+    def completing_once(self, is_sealed: Callable[[], bool]) -> Iterator[None]:
+        """While something is made: from the moment that it is sealed, the job can no longer be cancelled."""
+        self._is_sealed = is_sealed
+        try:
+            yield
+        finally:
+            self._is_sealed = lambda: False
+
+    def complete(self) -> None:
+        """What the job was to make is there: it goes to its end now, whatever is asked of it."""
+        self._completes = True
+
     def start(self) -> None:
         """Begin to renew the lease."""
         self._thread.start()
 
-    def end(self) -> None:
-        """Stop renewing; the job's last report is written first."""
-        self._ended.set()
-        self._thread.join(timeout=self._lease_seconds)
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """While the end of the job is written: its last report is there before, and its lease is renewed until then."""
+        self._renew()
+        self._is_ending = self._completes = True
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join(timeout=self._lease_seconds)
 
     def _beat(self) -> None:
         asked = None
@@ -127,11 +151,10 @@ class JobProgress:
             self._renew()
             for function in self._on_beat:
                 self._guarded(function)
-            if self._wanted is Wanted.CANCEL:
+            if self._wanted is Wanted.CANCEL and not self._completes:
                 asked = asked or time.monotonic()
-                if time.monotonic() - asked > CANCEL_SECONDS:
+                if time.monotonic() - asked > CANCEL_SECONDS and not self._is_sealed():
                     self._end_by_force()
-        self._renew()
 
     @staticmethod
     def _guarded(function: Callable[[], None]) -> None:
@@ -141,6 +164,10 @@ class JobProgress:
             log.warning("Not written down at the moment: %s", error)
 
     def _renew(self) -> None:
+        with self._renewing:
+            self._renew_alone()
+
+    def _renew_alone(self) -> None:
         report, self._report = self._report, None
         try:
             wanted = self._portal.run(lambda session: self._write(session, report), timeout=self._lease_seconds)
@@ -148,6 +175,9 @@ class JobProgress:
             log.warning("The database does not answer (%s); the work goes on.", type(error).__name__)
             if self._report is None:
                 self._report = report
+            return
+        if wanted is None and self._is_ending:
+            self._ended.set()  # The end is written: there is no lease any more.
             return
         if wanted is None:
             log.error("This job was given to another process; this one ends.")
@@ -185,14 +215,10 @@ class JobProgress:
         return (done - before) / elapsed if elapsed > 0.5 and now > then else None
 
     def _end_by_force(self) -> None:
-        """The work does not come to a checkpoint: say that it is cancelled, and kill this process group."""
+        """The work does not come to a checkpoint: kill this process group.
+
+        The worker, or whoever looks at the jobs next, finds that nothing runs and that the job was to be cancelled.
+        """
         log.warning("The work did not stop by itself within %s s; it is ended.", CANCEL_SECONDS)
-        with suppress(Exception):  # Without a database the reconciler says it, which finds that nothing runs.
-            self._portal.run(self._cancelled, timeout=self._lease_seconds)
         logging.shutdown()
         os.killpg(0, signal.SIGKILL)
-
-    async def _cancelled(self, session: Session) -> None:
-        job = await jobs.finish(session, self._job.id, self._lease, JobState.CANCELLED)
-        if job is not None:
-            await publish_state(session, job, JobState.RUNNING)

@@ -30,6 +30,8 @@ async def free_name(session: Session, settings: Settings, request: Request, want
     for number in count(1):
         name = wanted if number == 1 else f"{wanted}-{number}"
         path = settings.store.path(KINDS[request.makes], name)
-        if not path.exists() and not partial_of(path).exists() and not await jobs.makes(session, kind, name):
+        if path.exists() or partial_of(path).exists() or await jobs.makes(session, kind, name):
+            continue
+        if not path.exists():  # Nor did a job end while this one waited for the name.
             return name
     raise AssertionError

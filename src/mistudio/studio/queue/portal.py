@@ -44,9 +44,14 @@ class Portal:
 
         Raises:
             DatabaseUnavailable: the server is away.
-            TimeoutError: it took longer than `timeout` seconds.
+            TimeoutError: it took longer than `timeout` seconds, and was rolled back.
         """
-        return self.start(work).result(timeout)
+        future = self.start(work)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise
 
     def close(self) -> None:
         """Close the connections and end the loop."""

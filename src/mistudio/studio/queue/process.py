@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -17,19 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.manifest import open_artifact
 from mistudio.errors import Cancelled, MistudioError, Paused
 from mistudio.studio.db import indexing, jobs
-from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
-from mistudio.studio.db.session import Session
+from mistudio.studio.db.session import Session, is_passing
 from mistudio.studio.events.catalogue import JobCompleted, JobFailed, StoreChanged
 from mistudio.studio.events.publish import channels_of, publish, publish_state
 from mistudio.studio.queue.context import JobContext, Made
 from mistudio.studio.queue.job_lock import job_lock
 from mistudio.studio.queue.job_progress import JobProgress, log
+from mistudio.studio.queue.leftovers import remove_partial
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.queue.requests import JobRequest
 from mistudio.studio.settings import Settings
@@ -57,8 +55,8 @@ def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[
         progress.start()
         log.info("Attempt %d: %s", job.attempts, job.title)
         ending = _work(job, context, function_of)
-        progress.end()
-        _insist(portal, ending)
+        with progress.ending():
+            _write_end(portal, job, ending)
     portal.close()
 
 
@@ -104,9 +102,7 @@ def _work(
     except MemoryError:
         return _failure(job, "NotEnoughMemory", "The machine ran out of memory.", "Choose smaller sizes, then retry.")
     except Exception as error:  # noqa: BLE001  a bug of ours must not leave the row running
-        log.error("%s", traceback.format_exc())
-        remedy = "This is a bug: please report it with the job's log. Retrying repeats the job as it was."
-        return _failure(job, "InternalError", f"{type(error).__name__}: {error}", remedy)
+        return _bug(job, error)
     log.info("Done.")
     return lambda session: _completion(session, job, context, made)
 
@@ -140,6 +136,12 @@ async def _completion(session: Session, job: Job, context: JobContext, made: Mad
         await publish(session, StoreChanged(entity=made.entity, id=row_id), ["store"])
 
 
+def _bug(job: Job, error: Exception) -> Callable[[Session], Awaitable[Any]]:
+    log.error("%s", "".join(traceback.format_exception(error)))
+    remedy = "This is a bug: please report it with the job's log. Retrying repeats the job as it was."
+    return _failure(job, "InternalError", f"{type(error).__name__}: {error}", remedy)
+
+
 def _failure(job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[Any]]:
     async def write(session: Session) -> None:
         error = {"code": code, "message": message, "remedy": remedy}
@@ -157,22 +159,29 @@ async def _end(session: Session, job: Job, state: JobState, **values: Any) -> bo
     return ended is not None
 
 
-def _insist(portal: Portal, work: Callable[[Session], Awaitable[Any]]) -> None:
-    """Write down the end, also if the database is away for a while."""
+def _write_end(portal: Portal, job: Job, ending: Callable[[Session], Awaitable[Any]]) -> None:
+    """Write down how the job ended; where that is refused, that it failed, and why."""
+    try:
+        insist(lambda: portal.run(ending))
+    except MistudioError as error:
+        if is_passing(error):
+            raise
+        insist(lambda: portal.run(_failure(job, type(error).__name__, error.message, error.remedy)))
+    except Exception as error:
+        if is_passing(error):
+            raise
+        insist(lambda: portal.run(_bug(job, error)))
+
+
+def insist(work: Callable[[], Any]) -> None:
+    """Do work on the database, also if that is away for a while. What the database refuses is raised at once."""
     until = time.monotonic() + _INSIST_SECONDS
     while True:
         try:
-            portal.run(work)
+            work()
             return
         except Exception as error:
-            if time.monotonic() > until:
+            if not is_passing(error) or time.monotonic() > until:
                 raise
-            log.warning("The end of the job is not written down yet: %s", error)
+            log.warning("Not written down yet: %s", error)
             time.sleep(0.5)
-
-
-def remove_partial(settings: Settings, job: Job) -> None:
-    """Remove what a cancelled job had begun; a training's checkpoint stays until the training is deleted."""
-    kind, name = KINDS.get(JobRequest.model_validate(job.request).root.makes or ""), job.request.get("name")
-    if kind is not None and name and job.kind != "train":
-        shutil.rmtree(partial_of(settings.store.path(kind, name)), ignore_errors=True)

@@ -18,18 +18,22 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.publish import publish_state
+from mistudio.studio.queue.leftovers import clear
 from mistudio.studio.queue.portal import Portal
-from mistudio.studio.queue.process import remove_partial
 from mistudio.studio.queue.reconcile import reconcile
 from mistudio.studio.queue.requests import QUEUES
-from mistudio.studio.settings import Settings
+from mistudio.studio.settings import Settings, job_environment
 
 _POLL_SECONDS = 0.1
+_CLEAR_SECONDS = 600.0
 log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs at most one job of each queue at a time, each in a process of its own."""
+    """Runs at most one job of each queue at a time, each in a process of its own.
+
+    A job goes on when its worker ends, and counts as one of the worker's that takes its place.
+    """
 
     def __init__(self, settings: Settings, portal: Portal) -> None:
         self._settings, self._portal = settings, portal
@@ -63,14 +67,17 @@ class Runner:
 
         changed = self._portal.run(look)
         for job in changed:
-            if job.state == JobState.CANCELLED:
-                remove_partial(self._settings, job)
+            self._clear(job)
         return self._portal.run(jobs.queues_with_work)
 
     def _claim(self, queue: str) -> Job | None:
         async def claim(session: Session) -> Job | None:
             job = await jobs.claim(
-                session, queue, lease_seconds=max(self._settings.lease_seconds, 15.0), host=socket.gethostname()
+                session,
+                queue,
+                lease_seconds=max(self._settings.lease_seconds, 15.0),
+                host=socket.gethostname(),
+                at_most=self._settings.workers,
             )
             if job is not None:
                 await publish_state(session, job, JobState.QUEUED)
@@ -85,7 +92,12 @@ class Runner:
         command = [sys.executable, "-m", "mistudio.studio.worker", "job", job.id, job.lease or ""]
         with (folder / "log.txt").open("ab") as output:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=job_environment(),
+                start_new_session=True,
             )
         log.info("job started", extra={"job_id": job.id, "pid": process.pid})
         self._note_pid(job, process.pid)
@@ -121,8 +133,14 @@ class Runner:
         except Exception as error:  # noqa: BLE001  the reconciler does it once the database is back
             log.warning("could not release job %s: %s", job.id, error)
             return
-        if now is not None and now.state == JobState.CANCELLED:
-            remove_partial(self._settings, now)
+        if now is not None:
+            self._clear(now)
+
+    def _clear(self, job: Job) -> None:
+        try:
+            self._portal.run(lambda session: clear(session, self._settings, job), timeout=_CLEAR_SECONDS)
+        except Exception as error:  # noqa: BLE001  the worker goes on with the next job
+            log.warning("what job %s left is not cleared away: %s", job.id, error)
 
 
 def _said(code: int) -> str:
