@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import httpx
 import socketio
 import uvicorn
 from sqlalchemy import text
@@ -42,6 +43,11 @@ async def listening(url: str, **options) -> AsyncIterator[tuple[socketio.AsyncCl
 async def announce(database: Database, entity_id: str, channel: str = "store") -> None:
     async with database.session() as session:
         await publish(session, StoreChanged(entity="sae", id=entity_id), [channel])
+
+
+async def announce_many(database: Database, names) -> None:
+    for name in names:
+        await announce(database, str(name))
 
 
 async def next_id(heard: asyncio.Queue) -> str:
@@ -86,6 +92,58 @@ def test_a_client_that_was_away_gets_what_it_missed_once_and_in_order(settings):
                 await announce(database, "d")
                 assert [await next_id(heard) for _ in range(4)] == ["a", "b", "c", "d"]
         await database.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_published_while_a_client_catches_up_comes_after_what_it_missed(settings):
+    async def run():
+        database = Database(settings.database_url)
+        async with served(settings) as url, listening(url) as (client, heard):
+            await announce(database, "0")
+            publishing = asyncio.create_task(announce_many(database, range(1, 60)))
+            for _ in range(5):
+                await asyncio.sleep(0.03)
+                await client.call("subscribe", {"channel": "store", "after": 0})
+                seen = [await next_id(heard) for _ in range(heard.qsize())]
+                assert seen == [str(number) for number in range(len(seen))]
+                assert seen
+                await client.call("unsubscribe", {"channel": "store"})
+                while not heard.empty():
+                    heard.get_nowait()
+            await publishing
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_a_number_that_no_event_can_have_is_refused_in_words(settings):
+    async def run():
+        async with served(settings) as url, listening(url) as (client, _):
+            for after in (2**70, -1, "7", 1.5):
+                answer = await client.call("subscribe", {"channel": "store", "after": after}, timeout=5)
+                assert not answer["ok"]
+                assert "after" in answer["message"]
+
+    asyncio.run(run())
+
+
+def test_pages_of_the_studio_and_of_named_origins_may_connect_and_no_others(settings):
+    opened = settings.model_copy(update={"allowed_origins": "https://pages.example"})
+
+    async def run():
+        for made in (settings, opened):
+            async with served(made) as url:
+                allowed = [url, *([] if made is settings else ["https://pages.example"])]
+                for origin in allowed:
+                    async with listening(url, headers={"Origin": origin}) as (client, _):
+                        assert (await client.call("subscribe", {"channel": "jobs"}))["ok"]
+                async with httpx.AsyncClient() as asking:
+                    for origin in ("https://elsewhere.example", "http://127.0.0.1:1"):
+                        answer = await asking.get(
+                            f"{url}{SOCKET_PATH}/?EIO=4&transport=websocket", headers={"Origin": origin}
+                        )
+                        assert (answer.status_code, "not an accepted origin" in answer.text) == (400, True)
 
     asyncio.run(run())
 

@@ -1,4 +1,9 @@
-"""Events that were published: kept for a while, so that a client that was away can catch up."""
+"""Events that were published: kept for a while, so that a client that was away can catch up.
+
+Events get their numbers when their transaction commits, one transaction after the other, so that numbers rise in the
+order in which events can be seen: nobody who has seen number 7 is shown a number 6 later. The lock that sees to it is
+the last one that a transaction takes, and is held for three short messages: whoever holds it waits for no other lock.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import Index, String, delete, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +22,13 @@ NOTIFY_CHANNEL = "mistudio_events"
 _NOTIFY_BYTES = 7000
 """PostgreSQL takes less than 8,000 bytes a notification."""
 KEPT_MINUTES = 30
+_TO_COME = "events to come"
+_ONE_BY_ONE = text(
+    "SELECT pg_advisory_xact_lock(hashtext('mistudio:events')),"
+    # A process that is stopped in the middle loses its transaction, so that the others can go on.
+    " set_config('idle_in_transaction_session_timeout', '10s', true)"
+)
+_NOTIFY = text("SELECT pg_notify(:channel, message) FROM unnest(CAST(:messages AS text[])) AS message")
 
 
 class EventRow(Base):
@@ -30,21 +43,27 @@ class EventRow(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-async def append(session: Session, channel: str, payload: dict[str, Any]) -> int:
-    """Keep an event and notify every listener when the transaction commits.
+def append(session: Session, channel: str, payload: dict[str, Any]) -> None:
+    """Keep an event, and notify every listener, when the transaction commits."""
+    session.info.setdefault(_TO_COME, []).append(EventRow(channel=channel, payload=payload, at=now()))
 
-    Returns:
-        Its number; numbers rise within a channel.
-    """
-    row = EventRow(channel=channel, payload=payload, at=now())
-    session.add(row)
-    await session.flush()
-    envelope = {"seq": row.seq, "channel": channel, "data": payload, "timestamp": row.at.isoformat()}
+
+@sqlalchemy.event.listens_for(sqlalchemy.orm.Session, "before_commit")
+def _number(session: sqlalchemy.orm.Session) -> None:
+    """Write the events of a transaction that is otherwise done."""
+    if session.in_nested_transaction() or not (rows := session.info.pop(_TO_COME, [])):
+        return
+    session.flush()  # What waits to be written may take locks too.
+    session.execute(_ONE_BY_ONE)
+    session.add_all(rows)
+    session.flush()
+    session.execute(_NOTIFY, {"channel": NOTIFY_CHANNEL, "messages": [_message(row) for row in rows]})
+
+
+def _message(row: EventRow) -> str:
+    envelope = {"seq": row.seq, "channel": row.channel, "data": row.payload, "timestamp": row.at.isoformat()}
     message = json.dumps(envelope, separators=(",", ":"))
-    if len(message.encode()) > _NOTIFY_BYTES:
-        message = json.dumps({"seq": row.seq, "channel": channel})
-    await session.execute(text("SELECT pg_notify(:channel, :message)"), {"channel": NOTIFY_CHANNEL, "message": message})
-    return row.seq
+    return message if len(message.encode()) <= _NOTIFY_BYTES else json.dumps({"seq": row.seq, "channel": row.channel})
 
 
 async def get(session: Session, seq: int) -> EventRow | None:

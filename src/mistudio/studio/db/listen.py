@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 
 async def listen(database: Database, channel: str) -> AsyncIterator[str | None]:
-    """The payloads that arrive; None each time the connection was opened, before which some may have been missed."""
+    """The payloads that arrive; None where some may have been missed: each time the connection was opened, and where
+    more came than could wait.
+    """
     while True:
         heard: asyncio.Queue[str | None] = asyncio.Queue(_BACKLOG)
         try:
@@ -45,6 +47,9 @@ async def listen(database: Database, channel: str) -> AsyncIterator[str | None]:
 
 
 def _put(heard: asyncio.Queue[str | None], payload: str) -> None:
-    if heard.full():
+    if not heard.full():
+        heard.put_nowait(payload)
+        return
+    while not heard.empty():
         heard.get_nowait()
-    heard.put_nowait(payload)
+    heard.put_nowait(None)

@@ -14,7 +14,7 @@ async def publish(session: Session, event: Event, channels: Iterable[str]) -> No
     """Send one event to some channels."""
     payload = event.model_dump(mode="json")
     for channel in channels:
-        await events.append(session, channel, payload)
+        events.append(session, channel, payload)
 
 
 def channels_of(job: Job) -> list[str]:
