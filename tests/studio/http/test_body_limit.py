@@ -40,6 +40,20 @@ def test_an_upload_may_be_as_large_as_the_settings_say(limited):
     assert ask(limited, "POST", path, content=b"x" * (2 * JSON_BYTES + 1)).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/upload"),
+        ("POST", "/api/v1/datasets/upload/"),
+        ("POST", "/api/v1/models/upload"),
+        ("PATCH", "/api/v1/datasets/upload"),
+        ("DELETE", "/api/v1/datasets/upload"),
+    ],
+)
+def test_only_the_upload_itself_may_be_large(limited, method, path):
+    assert ask(limited, method, path, content=b"x" * (JSON_BYTES + 1)).status_code == 413
+
+
 def test_an_endpoint_that_reads_too_large_a_body_answers_413_too(tmp_path):
     api = FastAPI()
     errors.install(api)

@@ -11,6 +11,8 @@ from mistudio.studio.http import errors
 from mistudio.studio.settings import Settings
 
 JSON_BYTES = 2**20
+_UPLOAD = ("POST", "/api/v1/datasets/upload")
+"""The one endpoint that writes a body to disk while it comes."""
 
 
 class BodyLimit:
@@ -24,7 +26,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        largest = self._upload_bytes if scope["path"].endswith("/upload") else JSON_BYTES
+        largest = self._upload_bytes if (scope["method"], scope["path"]) == _UPLOAD else JSON_BYTES
         stated, received = Headers(scope=scope).get("content-length", ""), 0
         words = f"At most {largest:,} bytes are taken here."
         if stated.isdecimal() and int(stated) > largest:
