@@ -57,6 +57,7 @@ def test_an_upload_is_previewed_added_and_removed(
         ("漢字 🦊.TXT", "漢字.txt"),
         (".hidden.json", "hidden.json"),
         ("a" * 400 + ".jsonl", "a" * 100 + ".jsonl"),
+        ("漢" * 400 + ".parquet", "漢" * 66 + ".parquet"),
         ("$(rm -rf).txt", "rm--rf.txt"),
     ],
 )

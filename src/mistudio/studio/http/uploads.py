@@ -29,7 +29,8 @@ from mistudio.studio.settings import Settings
 _PART = "file"
 _KEPT_SECONDS = 7 * 24 * 3600
 _PIECE_BYTES = 2**20
-_LONGEST_STEM = 100
+_LONGEST_STEM, _LONGEST_STEM_BYTES = 100, 200
+"""In characters, and as written on disk: a name has room for 255 bytes there, with `.partial` around it at first."""
 
 
 class Uploaded(ApiModel):
@@ -85,7 +86,8 @@ def safe_name(given: str) -> str:
     stem, ending = os.path.splitext(name)
     if ending.lower() not in FILE_KINDS:
         raise BadInput(f"{name[:80]!r} is of no known kind.", remedy=f"Known kinds are {', '.join(FILE_KINDS)}.")
-    stem = re.sub(r"[^\w.-]+", "-", stem).strip(".-")[:_LONGEST_STEM]
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip(".-")
+    stem = stem[:_LONGEST_STEM].encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
     return f"{stem or 'text'}{ending.lower()}"
 
 
