@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     allowed_origins: str = ""
     """Web origins, separated by commas, whose pages may call the API."""
     data_roots: str = ""
-    """Folders, separated by colons, from which the API may read files; your home folder if unset and local."""
+    """Folders, separated by colons, from which the API may read files; your home folder if unset, local and without
+    tokens."""
     log_level: str = "INFO"
     """Least severe level that is logged."""
     lease_seconds: float = Field(default=15.0, gt=0)
@@ -66,11 +67,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=10 * 2**30, gt=0)
     """Largest file that may be uploaded, in bytes."""
     requests_per_minute: int | None = Field(default=None, gt=0)
-    """HTTP requests a client may make in a minute; 6,000 locally and 600 elsewhere if unset."""
+    """HTTP requests a client may make in a minute; 6,000 locally and 600 elsewhere or with tokens if unset."""
     downloads_per_hour: int | None = Field(default=None, gt=0)
-    """Models and data sets a client may add in an hour; 120 locally and 10 elsewhere if unset."""
+    """Models and data sets a client may add in an hour; 120 locally and 10 elsewhere or with tokens if unset."""
     generations_per_hour: int | None = Field(default=None, gt=0)
-    """Generations a client may ask for in an hour; 6,000 locally and 200 elsewhere if unset."""
+    """Generations a client may ask for in an hour; 6,000 locally and 200 elsewhere or with tokens if unset."""
 
     @field_validator("home")
     @classmethod
@@ -162,6 +163,11 @@ class Settings(BaseSettings):
         except ValueError:
             return True
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than this machine's users may reach the studio: by itself, or through a proxy with tokens."""
+        return self.listens_elsewhere or bool(self.api_tokens.strip())
+
     @cached_property
     def tokens(self) -> Mapping[str, Role]:
         """The role of each token.
@@ -183,7 +189,7 @@ class Settings(BaseSettings):
     def readable_roots(self) -> tuple[Path, ...]:
         """Folders from which a request may name files; the store and uploads are always among them."""
         given = [Path(each).expanduser().resolve() for each in self.data_roots.split(":") if each]
-        if not given and not self.listens_elsewhere:
+        if not given and not self.is_shared:
             given = [Path.home().resolve()]
         return (self.home.resolve(), *given)
 
@@ -191,7 +197,7 @@ class Settings(BaseSettings):
         """A rate limit: `requests_per_minute`, `downloads_per_hour` or `generations_per_hour`."""
         here, elsewhere = _LIMITS[name]
         given: int | None = getattr(self, name)
-        return given or (elsewhere if self.listens_elsewhere else here)
+        return given or (elsewhere if self.is_shared else here)
 
 
 _LIMITS = {
@@ -221,6 +227,15 @@ def masked(settings: Settings) -> dict[str, str | int | float | None]:
         for name in Settings.model_fields
         for value in [getattr(settings, name)]
     }
+
+
+def job_environment() -> dict[str, str]:
+    """The environment of a job's process: this one without what a job does not need and a model's own code may read.
+
+    It needs the database, and the token of the Hub if one is set here.
+    """
+    left_out = {variable_of(name) for name in ("api_tokens", "redis_url")}
+    return {name: value for name, value in os.environ.items() if name not in left_out}  # noqa: TID251
 
 
 def load_settings() -> Settings:

@@ -22,7 +22,8 @@ import redis
 from mistudio.corpora.config import CorpusConfig
 from mistudio.studio.db import artifacts, jobs
 from mistudio.studio.db.jobs import Job
-from mistudio.studio.db.lifecycle import JobState
+from mistudio.studio.db.lifecycle import JobState, Wanted
+from mistudio.studio.db.session import Session
 from mistudio.studio.queue import commands
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.queue.enqueue import create
@@ -226,6 +227,13 @@ class Station:
         for process in _job_processes(self.settings.home):
             os.killpg(process.pid, signal.SIGKILL)
         self.portal.close()
+
+
+async def pause_anyway(session: Session, job_id: str) -> Job:
+    """Ask a running job to pause, also one of a kind that begins again."""
+    job = await jobs.ask(session, job_id, Wanted.PAUSE)
+    assert job is not None
+    return job
 
 
 def _job_processes(home: Path) -> list[psutil.Process]:

@@ -15,7 +15,7 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
 from mistudio.studio.queue import commands
-from tests.studio.queue.conftest import Station, until
+from tests.studio.queue.conftest import Station, pause_anyway, until
 
 Q = JobState
 
@@ -114,11 +114,11 @@ def test_when_a_device_becomes_free_the_job_that_waited_for_it_runs(station: Sta
     assert station.reach(second, Q.COMPLETED).started_at > ended  # type: ignore[operator]
 
 
-def test_a_running_job_pauses_and_goes_on(station: Station) -> None:
+def test_a_running_job_pauses_and_is_run_again(station: Station) -> None:
     station.start_ready()
     job_id = station.enqueue("paused", files=8)
     station.works(job_id)
-    assert station.ask(commands.pause, job_id).state == Q.PAUSING
+    assert station.ask(pause_anyway, job_id).state == Q.PAUSING
     asked = time.monotonic()
     job = station.reach(job_id, Q.PAUSED, seconds=5)
     assert time.monotonic() - asked < 2
@@ -130,6 +130,17 @@ def test_a_running_job_pauses_and_goes_on(station: Station) -> None:
     assert station.ask(commands.resume, job_id).state == Q.QUEUED
     station.wake()
     assert station.reach(job_id, Q.COMPLETED).attempts == 2
+
+
+def test_a_running_job_that_would_begin_again_is_not_paused(station: Station) -> None:
+    station.start_ready()
+    job_id = station.enqueue("kept", files=4)
+    assert commands.can_pause(station.job(job_id))
+    station.works(job_id)
+    assert not commands.can_pause(station.job(job_id))
+    with pytest.raises(NotAllowedNow, match="cannot be paused while it runs"):
+        station.ask(commands.pause, job_id)
+    station.reach(job_id, Q.COMPLETED)
 
 
 def test_a_waiting_job_pauses_and_goes_on_without_ever_having_run(station: Station) -> None:
@@ -174,7 +185,7 @@ def test_a_job_that_is_pausing_can_still_be_cancelled(station: Station) -> None:
     job_id = station.enqueue("both", files=20)
     process = station.works(job_id)
     process.suspend()
-    station.ask(commands.pause, job_id)
+    station.ask(pause_anyway, job_id)
     station.ask(commands.cancel, job_id)
     process.resume()
     station.reach(job_id, Q.CANCELLED, seconds=5)

@@ -22,7 +22,7 @@ from mistudio.studio.db.migrate import migrate
 from mistudio.studio.queue import commands, reconcile
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.settings import Settings
-from tests.studio.queue.conftest import Station, free_port, start_redis, until
+from tests.studio.queue.conftest import Station, free_port, pause_anyway, start_redis, until
 
 Q = JobState
 
@@ -89,7 +89,7 @@ def test_a_job_that_dies_by_itself_but_gets_further_each_time_is_not_given_up(st
     assert station.reach(job_id, Q.COMPLETED).attempts == MAX_STALLED_ATTEMPTS + 2
 
 
-def test_a_job_that_is_terminated_saves_and_goes_back_to_its_queue(station: Station) -> None:
+def test_a_job_that_is_terminated_goes_back_to_its_queue_and_says_that_it_begins_again(station: Station) -> None:
     worker = station.start_ready()
     job_id = station.enqueue("later", files=20)
     process = station.works(job_id)
@@ -98,6 +98,7 @@ def test_a_job_that_is_terminated_saves_and_goes_back_to_its_queue(station: Stat
     process.terminate()
     job = station.reach(job_id, Q.QUEUED, seconds=5)
     assert (job.lease, job.pid, job.error) == (None, None, None)
+    assert "begins again from the start" in station.log_of(job_id)
     until(lambda: not process.is_running())
     station.enqueue("urgent", wake=False, priority=1)
     station.ask(commands.cancel, job_id)
@@ -114,7 +115,7 @@ def test_a_terminated_job_of_a_worker_that_stays_is_run_again(station: Station) 
 
 def test_what_was_asked_of_a_job_that_is_killed_is_done_all_the_same(station: Station) -> None:
     station.start_ready()
-    for command, state in ((commands.pause, Q.PAUSED), (commands.cancel, Q.CANCELLED)):
+    for command, state in ((pause_anyway, Q.PAUSED), (commands.cancel, Q.CANCELLED)):
         job_id = station.enqueue(f"asked-{state}", files=20)
         process = station.works(job_id)
         process.suspend()

@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from mistudio.demo.config import DemoConfig
-from mistudio.errors import NotAllowedNow
-from mistudio.studio.db import jobs
+from mistudio.studio.http.admission import check_one_demo
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.estimates import check_fit, estimate_out
@@ -36,11 +35,7 @@ async def start_demo(
     config: Annotated[DemoConfig | None, Body(examples=[{}, {"recorded_tokens": 100_000}])] = None,
 ) -> Data[Accepted]:
     """Walk the whole road on a small real model and real text; what an earlier walk finished is used again."""
-    for job in await jobs.unfinished(transaction.session):
-        if job.kind == "demo":
-            raise NotAllowedNow(
-                f"The demo is {job.state} already.", remedy="Watch its job, or resume or cancel that one."
-            )
+    await check_one_demo(transaction.session)
     request = Demo(config=config or DemoConfig())
     check_fit(await estimate_out(studio, transaction.session, request))
     job = await create(transaction.session, studio.settings, request, title="Demo", device=DEVICE)

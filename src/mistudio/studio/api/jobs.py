@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from mistudio.errors import NotAllowedNow
 from mistudio.studio.db import jobs
 from mistudio.studio.db.lifecycle import JobState
+from mistudio.studio.http.admission import check_retry
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.jobs import JobOut, job_out
@@ -95,7 +96,7 @@ async def read_log(
 
 @router.post("/{job_id}/pause", responses=errors(404, 409))
 async def pause_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
-    """Let the job save what it has and wait."""
+    """Let the job save what it has and wait; refused while it runs and could only begin again (see `can_pause`)."""
     return Data(data=job_out(await commands.pause(transaction.session, job_id)))
 
 
@@ -115,9 +116,14 @@ async def cancel_job(job_id: str, transaction: Transaction) -> Data[JobOut]:
     return Data(data=job_out(job))
 
 
-@router.post("/{job_id}/retry", status_code=202, responses=errors(404, 409))
-async def retry_job(job_id: str, studio: Studio, transaction: Transaction) -> Data[JobOut]:
-    """Start a failed or cancelled job once more, with the same configuration."""
+@router.post("/{job_id}/retry", status_code=202, responses=errors(403, 404, 409, 429, 503, 507))
+async def retry_job(job_id: str, request: Request, studio: Studio, transaction: Transaction) -> Data[JobOut]:
+    """Start a failed or cancelled job once more, with the same configuration.
+
+    It takes the role, and is checked against the limits and the room, that starting it anew would be.
+    """
+    before = await commands.retryable(transaction.session, job_id)
+    await check_retry(request, studio, transaction.session, before)
     job = await commands.retry(transaction.session, studio.settings, job_id)
     transaction.created.append(job)
     return Data(data=job_out(job))

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import Field
 
 from mistudio.config import Config
-from mistudio.errors import DownloadFailed, EngineUnavailable, Forbidden
+from mistudio.errors import DownloadFailed, EngineUnavailable
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.description import HubModel, ModelDescription
 from mistudio.studio.db import artifacts, options
 from mistudio.studio.db.artifacts import Model
 from mistudio.studio.engine.memory import available_bytes
-from mistudio.studio.http.auth import role_in
+from mistudio.studio.http.admission import check_role
 from mistudio.studio.http.dependencies import Paged, Studio, StudioState, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.jobs import Accepted, accepted
@@ -31,7 +31,6 @@ from mistudio.studio.queue.inputs import row_of
 from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.requests import ModelAdd
 from mistudio.studio.queue.short_work import aside
-from mistudio.studio.settings import Role
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -156,15 +155,10 @@ async def add_model(
 ) -> Data[Accepted]:
     """Fetch a model and keep it as safetensors, as a job.
 
-    `trust_remote_code` runs code of its author on this machine; where others can reach the studio, only admins may.
+    `trust_remote_code` runs code of its author on this machine; where the studio wants tokens, only admins may.
     """
     settings = studio.settings
-    if (
-        wanted.config.trust_remote_code
-        and settings.listens_elsewhere
-        and role_in(settings, request.headers) != Role.ADMIN
-    ):
-        raise Forbidden("Only an admin may let a model's own code run here.", remedy="Leave out trust_remote_code.")
+    check_role(settings, request.headers, wanted)
     source = await asyncio.to_thread(source_of, settings, wanted.config.source)
     name = wanted.name or await free_name(transaction.session, settings, wanted, slug(source))
     config = wanted.config.model_copy(update={"source": source})

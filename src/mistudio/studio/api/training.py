@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 
 from mistudio.errors import ArtifactExists, NotAllowedNow, NotFound
 from mistudio.studio.db import trainings
@@ -13,6 +13,7 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
 from mistudio.studio.db.trainings import Training
+from mistudio.studio.http.admission import check_retry
 from mistudio.studio.http.dependencies import Paged, RequestTransaction, Studio, StudioState, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.estimates import EstimateOut, check_fit, estimate_out
@@ -158,10 +159,13 @@ async def stop_training(training_id: str, transaction: Transaction) -> Data[Trai
     return Data(data=await _out(transaction.session, training, stopped))
 
 
-@router.post("/{training_id}/retry", status_code=202, responses=errors(404, 409))
-async def retry_training(training_id: str, studio: Studio, transaction: Transaction) -> Data[TrainingOut]:
-    """Go on with a training that failed or was stopped, from its last checkpoint."""
+@router.post("/{training_id}/retry", status_code=202, responses=errors(404, 409, 503, 507))
+async def retry_training(
+    training_id: str, request: Request, studio: Studio, transaction: Transaction
+) -> Data[TrainingOut]:
+    """Go on with a training that failed or was stopped, from its last checkpoint; checked as if it were started."""
     training, job = await _with_job(transaction, training_id)
+    await check_retry(request, studio, transaction.session, await commands.retryable(transaction.session, job.id))
     again = await commands.retry(transaction.session, studio.settings, job.id)
     transaction.created.append(again)
     return Data(data=await _out(transaction.session, training, again))

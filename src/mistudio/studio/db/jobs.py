@@ -197,8 +197,11 @@ async def finish(session: Session, job_id: str, lease: str, state: JobState, **v
     return await get(session, job_id) if row.scalar_one_or_none() else None
 
 
-async def ask(session: Session, job_id: str, wanted: Wanted) -> Job | None:
+async def ask(session: Session, job_id: str, wanted: Wanted, *, while_running: bool = True) -> Job | None:
     """Ask a job to pause or to cancel: at once where nothing runs, else through its process.
+
+    Args:
+        while_running: whether one that runs may be asked to pause.
 
     Returns:
         The job as it is now; None if its state does not allow it.
@@ -208,7 +211,7 @@ async def ask(session: Session, job_id: str, wanted: Wanted) -> Job | None:
     if wanted is Wanted.PAUSE:
         changes = [
             ([JobState.QUEUED], {"state": JobState.PAUSED}),
-            ([JobState.RUNNING], {"state": JobState.PAUSING, **asked}),
+            ([JobState.RUNNING] if while_running else [], {"state": JobState.PAUSING, **asked}),
         ]
     else:
         ended = {"state": JobState.CANCELLED, "finished_at": func.clock_timestamp()}

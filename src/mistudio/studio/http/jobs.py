@@ -8,6 +8,7 @@ from typing import Any, Literal
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import LIVE, JobState
 from mistudio.studio.http.schemas import ApiModel
+from mistudio.studio.queue.commands import can_pause
 
 
 class JobError(ApiModel):
@@ -36,6 +37,8 @@ class JobOut(ApiModel):
     state: JobState
     wanted: Literal["run", "pause", "cancel"]
     """What it has been asked to do."""
+    can_pause: bool
+    """Whether it can be paused now: while it waits, or while it runs if it can go on where it was."""
     subject: str | None
     """The channel of what it is about, such as `trainings/{id}`."""
     stage: str | None
@@ -79,6 +82,7 @@ def job_out(job: Job) -> JobOut:
         title=job.title,
         state=JobState(job.state),
         wanted=job.wanted,
+        can_pause=can_pause(job),
         subject=job.subject,
         stage=job.stage,
         done=job.done,

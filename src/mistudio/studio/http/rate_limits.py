@@ -26,6 +26,8 @@ from mistudio.studio.http import errors
 from mistudio.studio.settings import Settings
 
 _FLUSH_SECONDS = 1.0
+COUNT = "count_against"
+"""Name, in a request's state, of a function that counts the request against one more limit."""
 _PERIODS = {"requests_per_minute": 60, "downloads_per_hour": 3600, "generations_per_hour": 3600}
 _DOWNLOADS = re.compile(r"/api/v1/(datasets|models|demo)")
 _GENERATIONS = re.compile(r"/api/v1/steering/.+")

@@ -66,7 +66,7 @@ def _ask(settings: Settings, tell: Callable[[str], None], save_seconds: float) -
         for job in jobs_of(settings.home):
             if job.pid not in told:
                 told.add(job.pid)
-                tell(f"The job of process {job.pid} saves what it has …")
+                tell(f"The job of process {job.pid} saves what can be saved …")
         if (lock := take_lock(settings)) is not None:
             return lock
         time.sleep(0.1)

@@ -47,7 +47,7 @@ def save_jobs(settings: Settings, seconds: float, tell: Callable[[str], None] = 
                 elif job.pid not in asked:
                     job.terminate()
                     asked.add(job.pid)
-                    tell(f"Job {job.cmdline()[4]} saves what it has.")
+                    tell(f"Job {job.cmdline()[4]} saves what can be saved.")
         time.sleep(_POLL_SECONDS)
 
 

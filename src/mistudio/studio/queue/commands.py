@@ -9,7 +9,7 @@ from mistudio.studio.db.lifecycle import JobState, Wanted
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.publish import publish_state
 from mistudio.studio.queue.enqueue import create
-from mistudio.studio.queue.requests import JobRequest
+from mistudio.studio.queue.requests import REQUESTS, JobRequest
 from mistudio.studio.settings import Settings
 
 
@@ -29,9 +29,20 @@ async def pause(session: Session, job_id: str) -> Job:
     """Let a job save what it has and wait; one that waits in its queue is set aside.
 
     Raises:
-        NotFound, NotAllowedNow.
+        NotFound, NotAllowedNow: also where it runs and could not go on where it was.
     """
-    return await _ask(session, job_id, Wanted.PAUSE, "paused")
+    job = await find(session, job_id)
+    if job.state == JobState.RUNNING and not can_pause(job):
+        raise NotAllowedNow(
+            "A job of this kind cannot be paused while it runs: it would have to begin again.",
+            remedy="Let it end, or cancel it.",
+        )
+    return await _ask(session, job_id, Wanted.PAUSE, "paused", while_running=REQUESTS[job.kind].resumes)
+
+
+def can_pause(job: Job) -> bool:
+    """Whether a job can be paused as it is now, and lose nothing: while it runs, only one that goes on where it was."""
+    return job.state == JobState.QUEUED or (job.state == JobState.RUNNING and REQUESTS[job.kind].resumes)
 
 
 async def cancel(session: Session, job_id: str) -> Job:
@@ -63,15 +74,7 @@ async def retry(session: Session, settings: Settings, job_id: str) -> Job:
     Raises:
         NotFound, NotAllowedNow, ArtifactExists.
     """
-    before = await find(session, job_id)
-    if before.state not in (JobState.FAILED, JobState.CANCELLED, JobState.COMPLETED_WITH_ERRORS):
-        raise NotAllowedNow(f"The job is {before.state}; one that failed or was cancelled can be retried.")
-    training_id = trainings.of_channel(before.subject)
-    if training_id is not None and await trainings.get(session, training_id) is None:
-        raise NotAllowedNow(
-            "The training of this job was deleted, with its checkpoint.",
-            remedy="Start a new training with its configuration.",
-        )
+    before = await retryable(session, job_id)
     return await create(
         session,
         settings,
@@ -83,10 +86,28 @@ async def retry(session: Session, settings: Settings, job_id: str) -> Job:
     )
 
 
-async def _ask(session: Session, job_id: str, wanted: Wanted, done: str) -> Job:
+async def retryable(session: Session, job_id: str) -> Job:
+    """A job that can be started once more.
+
+    Raises:
+        NotFound, NotAllowedNow.
+    """
+    before = await find(session, job_id)
+    if before.state not in (JobState.FAILED, JobState.CANCELLED, JobState.COMPLETED_WITH_ERRORS):
+        raise NotAllowedNow(f"The job is {before.state}; one that failed or was cancelled can be retried.")
+    training_id = trainings.of_channel(before.subject)
+    if training_id is not None and await trainings.get(session, training_id) is None:
+        raise NotAllowedNow(
+            "The training of this job was deleted, with its checkpoint.",
+            remedy="Start a new training with its configuration.",
+        )
+    return before
+
+
+async def _ask(session: Session, job_id: str, wanted: Wanted, done: str, *, while_running: bool = True) -> Job:
     before = await find(session, job_id)
     previous, is_cancelled = before.state, before.wanted == Wanted.CANCEL
-    job = await jobs.ask(session, job_id, wanted)
+    job = await jobs.ask(session, job_id, wanted, while_running=while_running)
     if job is None and is_cancelled:
         raise NotAllowedNow(f"The job is being cancelled, so it cannot be {done}.")
     if job is None:

@@ -29,7 +29,7 @@ from mistudio.studio.queue.job_lock import job_lock
 from mistudio.studio.queue.job_progress import JobProgress, log
 from mistudio.studio.queue.leftovers import remove_partial
 from mistudio.studio.queue.portal import Portal
-from mistudio.studio.queue.requests import JobRequest
+from mistudio.studio.queue.requests import REQUESTS, JobRequest
 from mistudio.studio.settings import Settings
 
 JobFunction = Callable[[Any, JobContext], Made | None]
@@ -94,7 +94,7 @@ def _work(
         return lambda session: _end(session, job, JobState.CANCELLED)
     except Paused:
         state = context.progress.state_after_pause
-        log.info("Saved and %s.", state)
+        log.info(_stopped(state, goes_on=REQUESTS[job.kind].resumes))
         return lambda session: _end(session, job, state)
     except MistudioError as error:
         log.error("%s %s", error.message, error.remedy)
@@ -105,6 +105,14 @@ def _work(
         return _bug(job, error)
     log.info("Done.")
     return lambda session: _completion(session, job, context, made)
+
+
+def _stopped(state: JobState, *, goes_on: bool) -> str:
+    if state == JobState.PAUSED:
+        return "Saved and paused."
+    if goes_on:
+        return "Saved; it goes on from here when its turn comes again."
+    return "Stopped; what it had begun is removed, and it begins again from the start when its turn comes."
 
 
 async def _completion(session: Session, job: Job, context: JobContext, made: Made | None) -> None:

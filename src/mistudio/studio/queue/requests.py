@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, RootModel, model_validator
 
@@ -26,6 +26,8 @@ class Request(Config):
     queue: ClassVar[Queue] = "extraction"
     makes: ClassVar[Entity | None] = None
     """What exists when it is done."""
+    resumes: ClassVar[bool] = False
+    """Whether a job that is stopped goes on where it was; others begin again."""
 
     name: Name | None = None
     """Name of what is made, in the store; chosen from what it is made of where not given."""
@@ -65,6 +67,7 @@ class Trace(Request):
     """Record activations."""
 
     makes: ClassVar[Entity | None] = "recording"
+    resumes: ClassVar[bool] = True
     kind: Literal["trace"] = "trace"
     model_id: str
     tokenization_id: str
@@ -76,6 +79,7 @@ class Train(Request):
 
     queue: ClassVar[Queue] = "training"
     makes: ClassVar[Entity | None] = "sae"
+    resumes: ClassVar[bool] = True
     kind: Literal["train"] = "train"
     recording_ids: tuple[str, ...] = ()
     """Recordings of one hook point; or a model and a tokenization."""
@@ -110,6 +114,7 @@ class Find(Request):
     """Find what activates every latent of an SAE."""
 
     makes: ClassVar[Entity | None] = "feature_set"
+    resumes: ClassVar[bool] = True
     kind: Literal["find"] = "find"
     sae_id: str
     model_id: str
@@ -133,6 +138,7 @@ class Demo(Request):
 
     queue: ClassVar[Queue] = "training"
     makes: ClassVar[Entity | None] = "feature_set"
+    resumes: ClassVar[bool] = True
     kind: Literal["demo"] = "demo"
     config: DemoConfig = DemoConfig()
 
@@ -146,5 +152,10 @@ AnyRequest = Annotated[
 class JobRequest(RootModel[AnyRequest]):
     """Any of the requests, told apart by `kind`."""
 
+
+REQUESTS: dict[str, type[Request]] = {
+    str(each.model_fields["kind"].default): each for each in get_args(get_args(AnyRequest)[0])
+}
+"""The class of every kind of job."""
 
 QUEUES: tuple[Queue, ...] = ("training", "extraction", "analysis", "llm")

@@ -36,6 +36,7 @@ export function JobActions({ job, compact = false }: { job: Job; compact?: boole
   return (
     <div className="flex items-center justify-end gap-1">
       {offers[job.state].map((each) => {
+        if (each === "pause" && !job.can_pause) return null;
         const { icon, text } = looks[each];
         const disabled = command.isPending || (each === "cancel" && job.wanted === "cancel");
         const press = () => (each === "cancel" ? setAsking("cancel") : void run(each).catch(() => undefined));
