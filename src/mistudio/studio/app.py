@@ -82,7 +82,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     assert settings.database_url is not None, "the launcher names the database to every process"
     database, limits = Database(settings.database_url), RateLimits(settings)
     metrics = Metrics(database)
-    live = LiveEvents(database, allow=_may_connect(settings), origins=auth.allowed_origins(settings) or None)
+    live = LiveEvents(
+        database,
+        allow=_may_connect(settings),
+        is_allowed=lambda origin, environ: auth.may_use(settings, origin, environ.get("HTTP_HOST")),
+    )
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
@@ -124,12 +128,12 @@ async def _look_at_first(settings: Settings, database: Database, features: HeldF
 
 def in_layers(api: ASGIApp, settings: Settings, database: Database, limits: RateLimits, live: LiveEvents) -> ASGIApp:
     """What stands between the network and the API, innermost first."""
-    app: ASGIApp = Idempotency(Pages(api, _NOT_PAGES), database)
+    app: ASGIApp = Idempotency(Pages(api, _NOT_PAGES), database, settings)
     app = GZipMiddleware(app, minimum_size=1000, compresslevel=4)
-    app = RateLimiter(BodyLimit(app, settings), limits)
+    app = BodyLimit(app, settings)
     # It passes start and end on to the application, and takes what is for the sockets.
     app = socketio.ASGIApp(live.server, other_asgi_app=app, socketio_path=SOCKET_PATH.lstrip("/"))
-    app = Guard(app, settings)
+    app = RateLimiter(Guard(app, settings), limits, settings)
     if origins := auth.allowed_origins(settings):
         app = CORSMiddleware(
             app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=_SHOWN_HEADERS

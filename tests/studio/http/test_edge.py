@@ -60,7 +60,7 @@ def api(tmp_path, measured):
         return StreamingResponse(words(), media_type="text/event-stream")
 
     database = Database(str(settings.database_url))
-    live = LiveEvents(database, allow=lambda *_: True, origins=None)
+    live = LiveEvents(database, allow=lambda *_: True, is_allowed=lambda *_: True)
     app = in_layers(api, settings, database, RateLimits(settings), live)
     return Edge(app, lambda *request: measured.append(request))
 

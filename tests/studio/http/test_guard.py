@@ -99,7 +99,7 @@ def open_to_a_site(tmp_path):
         home=tmp_path, DATABASE_URL="postgresql://nobody@/nothing", allowed_origins="https://lab.example"
     )
     database = Database(str(settings.database_url))
-    live = LiveEvents(database, allow=lambda *_: True, origins=None)
+    live = LiveEvents(database, allow=lambda *_: True, is_allowed=lambda *_: True)
     return in_layers(build_api(), settings, database, RateLimits(settings), live)
 
 

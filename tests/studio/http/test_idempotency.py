@@ -32,6 +32,9 @@ class Counter:
         await send({"type": "http.response.body", "body": b'{"asked": %d, "sent": %d}' % (self.asked, len(body))})
 
 
+TOKEN = "0123456789abcdef"
+
+
 @pytest.fixture
 def counter():
     return Counter()
@@ -40,6 +43,7 @@ def counter():
 @pytest.fixture
 def asked(settings, counter):
     """Ask the counter behind the layer; new connections each time, since each question has its own loop."""
+    settings = settings.model_copy(update={"api_tokens": f"operator:{TOKEN}"})
 
     def go(method="POST", path="/api/v1/things", key="key-1", content=b"{}", headers=None):
         sent = {**({"Idempotency-Key": key} if key else {}), **(headers or {})}
@@ -47,7 +51,7 @@ def asked(settings, counter):
         async def run():
             database = Database(str(settings.database_url))
             try:
-                async with through(Idempotency(counter, database)) as client:
+                async with through(Idempotency(counter, database, settings)) as client:
                     return await client.request(method, path, content=content, headers=sent)
             finally:
                 await database.close()
@@ -77,7 +81,7 @@ def test_without_a_key_each_request_is_a_new_one(asked, counter):
 
 
 def test_a_key_belongs_to_one_address_and_one_client(asked, counter):
-    asked(), asked(path="/api/v1/others"), asked(method="PATCH"), asked(headers={"Authorization": "Bearer a"})
+    asked(), asked(path="/api/v1/others"), asked(method="PATCH"), asked(headers={"Authorization": f"Bearer {TOKEN}"})
     assert counter.asked == 4
 
 
@@ -120,7 +124,7 @@ def test_a_request_that_is_being_answered_is_not_begun_again(settings, counter):
     async def run():
         database = Database(str(settings.database_url))
         counter.gate = asyncio.Event()
-        async with through(Idempotency(counter, database)) as client:
+        async with through(Idempotency(counter, database, settings)) as client:
             first = asyncio.create_task(client.post("/api/v1/things", headers={"Idempotency-Key": "k"}))
             while not counter.asked:
                 await asyncio.sleep(0.01)

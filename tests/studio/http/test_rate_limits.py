@@ -5,6 +5,7 @@ import pytest
 
 from mistudio.studio.db.session import Database
 from mistudio.studio.http import rate_limits
+from mistudio.studio.http.guard import Guard
 from mistudio.studio.http.rate_limits import RateLimiter, RateLimits
 from mistudio.studio.settings import Settings
 from tests.studio.http.asking import ask, echo
@@ -19,7 +20,8 @@ def at_the_begin_of_a_window(monkeypatch):
 
 
 def limited(tmp_path, **limits):
-    return RateLimiter(echo, RateLimits(Settings(home=tmp_path, **limits)))
+    settings = Settings(home=tmp_path, **limits)
+    return RateLimiter(Guard(echo, settings), RateLimits(settings), settings)
 
 
 def test_every_answer_tells_how_much_is_left(tmp_path):
@@ -69,11 +71,32 @@ def test_what_costs_much_has_a_limit_of_its_own(tmp_path, name, path):
     assert ask(app, "POST", f"{path}/preview/more" if "steering" not in path else "/api/v1/jobs").status_code == 200
 
 
+def bearing(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
 def test_clients_with_tokens_are_counted_apart(tmp_path):
-    app = limited(tmp_path, requests_per_minute=1)
-    for token in ("a", "b"):
-        assert ask(app, "GET", "/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 200
-    assert ask(app, "GET", "/api/v1/jobs", headers={"Authorization": "Bearer a"}).status_code == 429
+    tokens = ["a" * 16, "b" * 16]
+    app = limited(tmp_path, requests_per_minute=1, api_tokens=",".join(f"viewer:{token}" for token in tokens))
+    for token in tokens:
+        assert ask(app, "GET", "/api/v1/jobs", headers=bearing(token)).status_code == 200
+    assert ask(app, "GET", "/api/v1/jobs", headers=bearing(tokens[0])).status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/metrics"])
+def test_guesses_at_a_token_count_for_the_address_and_not_for_the_token(tmp_path, path):
+    token = "a" * 16
+    app = limited(tmp_path, requests_per_minute=3, api_tokens=f"viewer:{token}")
+    answers = [ask(app, "GET", path, headers=bearing(f"guess-{number}")) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert ask(app, "GET", path, headers=bearing(token)).status_code == 200
+
+
+def test_where_no_token_is_wanted_naming_one_changes_nothing(tmp_path):
+    app = limited(tmp_path, requests_per_minute=3)
+    answers = [ask(app, "GET", "/api/v1/jobs", headers=bearing(f"new-{number}")) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert app._limits._windows.keys() == {("address:127.0.0.1", "requests_per_minute")}
 
 
 def test_a_new_window_begins_with_nothing(tmp_path, monkeypatch):

@@ -49,8 +49,18 @@ def check_request(settings: Settings, method: str, path: str, headers: Any) -> N
 
 def role_in(settings: Settings, headers: Any) -> Role | None:
     """The role of whoever sent a request."""
+    return role_of(settings, _token_in(headers))
+
+
+def known_token(settings: Settings, headers: Any) -> str | None:
+    """The token that a request names, if it is one of the studio's."""
+    token = _token_in(headers)
+    return token if settings.tokens and role_of(settings, token) is not None else None
+
+
+def _token_in(headers: Any) -> str | None:
     scheme, _, token = (headers.get("authorization") or "").partition(" ")
-    return role_of(settings, token.strip() if scheme.lower() == "bearer" else None)
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def needed_role(method: str, path: str) -> Role:
@@ -74,8 +84,13 @@ def check_origin(settings: Settings, headers: Any) -> None:
         Forbidden: the Origin header names another site.
     """
     origin = headers.get("origin")
-    if origin and origin not in allowed_origins(settings) and urlsplit(origin).netloc != headers.get("host"):
+    if not may_use(settings, origin, headers.get("host")):
         raise Forbidden(f"Pages of {origin} may not use this studio.", remedy="Add it to MISTUDIO_ALLOWED_ORIGINS.")
+
+
+def may_use(settings: Settings, origin: str | None, host: str | None) -> bool:
+    """Whether pages of an origin may use the studio that was asked under the name `host`: its own, and those named."""
+    return not origin or origin in allowed_origins(settings) or urlsplit(origin).netloc == host
 
 
 def allowed_origins(settings: Settings) -> list[str]:

@@ -21,6 +21,7 @@ from mistudio.studio.db.requests import IdempotencyKey
 from mistudio.studio.db.session import Database
 from mistudio.studio.http import errors
 from mistudio.studio.http.rate_limits import client_of
+from mistudio.studio.settings import Settings
 
 _METHODS = frozenset({"POST", "PATCH", "DELETE"})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 class Idempotency:
     """Keeps answers for their keys."""
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
-        self._app, self._database = app, database
+    def __init__(self, app: ASGIApp, database: Database, settings: Settings) -> None:
+        self._app, self._database, self._settings = app, database, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or repeat the answer that it had."""
@@ -42,7 +43,8 @@ class Idempotency:
             return
         try:
             body = await _read(scope, receive)
-            key, fingerprint = _key_of(scope, given), hashlib.sha256(body).hexdigest()
+            key = _key_of(client_of(self._settings, scope), scope, given)
+            fingerprint = hashlib.sha256(body).hexdigest()
             async with self._database.session() as session:
                 known = await requests.begin(session, key, fingerprint)
             if known is not None:
@@ -96,10 +98,10 @@ def _is_kept(status: int, headers: Headers) -> bool:
     return status < 500 and status not in (408, 425, 429) and headers.get("content-type", "") == "application/json"
 
 
-def _key_of(scope: Scope, given: str) -> str:
+def _key_of(client: str, scope: Scope, given: str) -> str:
     if not _KEY.fullmatch(given):
         raise BadInput("The Idempotency-Key is not understood.", remedy="Send 1 to 255 printable characters.")
-    parts = [client_of(scope), scope["method"], scope["path"], scope["query_string"].decode("latin-1"), given]
+    parts = [client, scope["method"], scope["path"], scope["query_string"].decode("latin-1"), given]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -1,7 +1,8 @@
 """How often a client may ask: counted in each process, summed over all of them once a second through the database.
 
-A request costs no query. Two processes may together let through what comes within that second; windows are whole
-minutes and hours.
+A client is a token that is known, or else an address: whoever makes tokens up gains no window by it, and what is
+refused for want of a token counts too. A request costs no query. Two processes may together let through what comes
+within that second; windows are whole minutes and hours.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mistudio.errors import DatabaseUnavailable, TooManyRequests
 from mistudio.studio.db import requests
 from mistudio.studio.db.session import Database
-from mistudio.studio.http import errors
+from mistudio.studio.http import auth, errors
 from mistudio.studio.settings import Settings
 
-_FLUSH_SECONDS = 1.0
 COUNT = "count_against"
 """Name, in a request's state, of a function that counts the request against one more limit."""
+_FLUSH_SECONDS = 1.0
 _PERIODS = {"requests_per_minute": 60, "downloads_per_hour": 3600, "generations_per_hour": 3600}
 _DOWNLOADS = re.compile(r"/api/v1/(datasets|models|demo)")
 _GENERATIONS = re.compile(r"/api/v1/steering/.+")
+_COUNTED = ("/api/", "/metrics")
 _FREE = "/api/v1/health"
 _WHAT = {
     "requests_per_minute": "requests a minute",
@@ -132,40 +134,59 @@ class RateLimits:
 class RateLimiter:
     """Refuses what comes too often, and tells every client how it stands."""
 
-    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
-        self._app, self._limits = app, limits
+    def __init__(self, app: ASGIApp, limits: RateLimits, settings: Settings) -> None:
+        self._app, self._limits, self._settings = app, limits, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a request, and pass it on or refuse it."""
         path = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith("/api/") or path.startswith(_FREE):
+        if scope["type"] != "http" or not path.startswith(_COUNTED) or path.startswith(_FREE):
             await self._app(scope, receive, send)
             return
-        standing = self._limits.take(client_of(scope), _limits_of(scope["method"], path))
+        client = client_of(self._settings, scope)
+        standings = [self._limits.take(client, _limits_of(scope["method"], path))]
+
+        def count(name: str) -> None:
+            """Count the request against one more limit, which only its endpoint knows of.
+
+            Raises:
+                TooManyRequests: that one is used up.
+            """
+            standings.append(self._limits.take(client, [name]))
+            if standings[-1].is_over:
+                raise _too_many(standings[-1])
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                headers, standing = MutableHeaders(scope=message), standings[-1]
                 headers["X-RateLimit-Limit"] = str(standing.limit)
                 headers["X-RateLimit-Remaining"] = str(standing.remaining)
                 headers["X-RateLimit-Reset"] = str(standing.reset)
+                if standing.is_over:
+                    headers["Retry-After"] = str(_wait(standing))
             await send(message)
 
-        if standing.is_over:
-            wait = max(1, standing.reset - int(time.time()))
-            error = TooManyRequests(
-                f"More than {standing.limit:,} {_WHAT[standing.name]} were asked for.",
-                remedy=f"Wait {wait} seconds, or raise MISTUDIO_{standing.name.upper()}.",
-            )
-            await errors.of_error(error, {"Retry-After": str(wait)})(scope, receive, tell)
+        if standings[-1].is_over:
+            await errors.of_error(_too_many(standings[-1]))(scope, receive, tell)
             return
+        scope.setdefault("state", {})[COUNT] = count
         await self._app(scope, receive, tell)
 
 
-def client_of(scope: Scope) -> str:
-    """Who asks: the token's digest, or the address."""
-    token = Headers(scope=scope).get("authorization")
-    if token:
+def _wait(standing: Standing) -> int:
+    return max(1, standing.reset - int(time.time()))
+
+
+def _too_many(standing: Standing) -> TooManyRequests:
+    return TooManyRequests(
+        f"More than {standing.limit:,} {_WHAT[standing.name]} were asked for.",
+        remedy=f"Wait {_wait(standing)} seconds, or raise MISTUDIO_{standing.name.upper()}.",
+    )
+
+
+def client_of(settings: Settings, scope: Scope) -> str:
+    """Who asks: a known token's digest, or the address."""
+    if token := auth.known_token(settings, Headers(scope=scope)):
         return f"token:{hashlib.sha256(token.encode()).hexdigest()[:16]}"
     with suppress(TypeError):
         return f"address:{scope['client'][0]}"
