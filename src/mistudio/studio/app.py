@@ -36,12 +36,12 @@ from mistudio.studio.http.guard import Guard
 from mistudio.studio.http.health import Health
 from mistudio.studio.http.held_features import HeldFeatures
 from mistudio.studio.http.idempotency import REPLAYED, Idempotency
-from mistudio.studio.http.logs import configure_logging
 from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.pages import Pages
 from mistudio.studio.http.rate_limits import RateLimiter, RateLimits
 from mistudio.studio.http.request_id import HEADER
 from mistudio.studio.http.store_index import look_at_store
+from mistudio.studio.logs import configure_logging
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.sampling.machine import Machine
 from mistudio.studio.sampling.sampler import keep_sampling

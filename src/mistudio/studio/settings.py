@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
@@ -135,11 +136,16 @@ class Settings(BaseSettings):
 
     @property
     def engine_address(self) -> str:
-        """Where the engine listens: a socket in the home, or in a folder of its own if that path is too long."""
+        """Where the engine listens: a socket in the home, or in a folder of its own if that path is too long.
+
+        Raises:
+            BadInput: that folder is another user's.
+        """
         path = self.run_dir / "engine.sock"
         if len(bytes(path)) > _SOCKET_PATH_BYTES:
             digest = hashlib.sha256(bytes(self.home)).hexdigest()[:16]
             path = Path(f"/tmp/mistudio-{os.getuid()}-{digest}") / "engine.sock"
+            _check_owner(path.parent)
         return f"unix:{path}"
 
     @property
@@ -227,6 +233,26 @@ def masked(settings: Settings) -> dict[str, str | int | float | None]:
         for name in Settings.model_fields
         for value in [getattr(settings, name)]
     }
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody but this user may enter; one that is there already stays as it is.
+
+    Raises:
+        BadInput: it is another user's.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_owner(folder)
+
+
+def _check_owner(folder: Path) -> None:
+    """Whoever owns the folder of a socket can put another socket in its place."""
+    with suppress(FileNotFoundError):
+        if folder.lstat().st_uid not in (os.getuid(), 0):
+            raise BadInput(
+                f"{folder} is no folder of your own.", remedy="Remove it, or set MISTUDIO_HOME to a shorter path."
+            )
 
 
 def job_environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutting_down
 
-from mistudio.studio.http.logs import configure_logging
+from mistudio.studio.logs import configure_logging
 from mistudio.studio.queue.celery_app import RECONCILE, WAKE, Waker, celery_app
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.queue.requests import QUEUES

@@ -19,6 +19,8 @@ ACCEPTED = "mistudio-accepted"
 """Sent at once by the engine when it takes a call on. A call that was not taken on may be sent again."""
 ON_BEHALF_OF = "mistudio-client-bin"
 """Sent by the client: those who share a name share a place in the queues."""
+REQUEST = "mistudio-request"
+"""Sent by the client: the id of the request that the call is made for, which the engine's log names."""
 MAX_MESSAGE_BYTES = 64 << 20
 
 

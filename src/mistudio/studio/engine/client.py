@@ -45,6 +45,7 @@ from mistudio.studio.engine.messages import (
     UnloadRequest,
 )
 from mistudio.studio.engine.wire import decode, encode
+from mistudio.studio.logs import current_request_id
 
 Q = TypeVar("Q", bound=Config)
 A = TypeVar("A", bound=Config)
@@ -172,7 +173,9 @@ class EngineClient:
             EngineUnavailable: there is none, or it takes on nothing.
         """
         data = encode(request)
-        metadata = ((calls.ON_BEHALF_OF, (client or self._name).encode()),)
+        metadata: tuple[tuple[str, str | bytes], ...] = ((calls.ON_BEHALF_OF, (client or self._name).encode()),)
+        if request_id := current_request_id():
+            metadata += ((calls.REQUEST, request_id),)
         deadline = asyncio.get_running_loop().time() + self._connect_seconds
         while True:
             channel = await self._connected(deadline)

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,6 +29,8 @@ from mistudio.studio.engine.failures import failure_of
 from mistudio.studio.engine.methods import Caller, Methods
 from mistudio.studio.engine.residency import Residency
 from mistudio.studio.engine.wire import decode, encode
+from mistudio.studio.logs import belong_to_request, configure_logging
+from mistudio.studio.settings import load_settings, make_private
 
 LOG = logging.getLogger("mistudio.studio.engine")
 _OPTIONS = (
@@ -114,10 +117,13 @@ class Server:
             if self._stopped.is_set():
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "The engine is starting anew.")
             await context.send_initial_metadata(((calls.ACCEPTED, "1"),))
+            if request_id := _said(context).get(calls.REQUEST):
+                belong_to_request(str(request_id))
 
             async def send(message: Config) -> None:
                 await context.write(encode(message))
 
+            began = time.perf_counter()
             try:
                 with self._methods.working() if work else contextlib.nullcontext():
                     result = await method(decode(data, call.request), Caller(_name_of(context), send))
@@ -126,6 +132,10 @@ class Server:
                 if not isinstance(error, MistudioError):
                     LOG.exception("%s failed.", call.name)
                 failure = failure_of(error)
+            finally:
+                milliseconds = round((time.perf_counter() - began) * 1000, 2)
+                level = logging.INFO if work else logging.DEBUG
+                LOG.log(level, "call", extra={"call": call.name, "milliseconds": milliseconds})
             return await context.abort(failure.code, failure.details, failure.metadata)
 
         return answer
@@ -133,8 +143,13 @@ class Server:
 
 def _name_of(context: Context) -> str:
     """The client's own name for itself, else its connection."""
-    name = dict(context.invocation_metadata() or ()).get(calls.ON_BEHALF_OF)
+    name = _said(context).get(calls.ON_BEHALF_OF)
     return name.decode(errors="replace") if isinstance(name, bytes) else context.peer()
+
+
+def _said(context: Context) -> dict[str, str | bytes]:
+    """What the client sent beside its question."""
+    return dict(context.invocation_metadata() or ())
 
 
 def _listen(server: grpc.aio.Server, address: str) -> None:
@@ -162,7 +177,7 @@ def _alone(address: str) -> Iterator[None]:
             f"{path} is too long for a socket: the system allows {_LONGEST_SOCKET_PATH} bytes.",
             remedy="Set MISTUDIO_HOME to a shorter path.",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     with path.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,13 +210,13 @@ def _leave(code: int) -> NoReturn:
 
 def main() -> NoReturn:
     """Serve until told to stop."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     options = _options(sys.argv[1:])
     try:
+        configure_logging(load_settings())
         with _alone(options.address):
             anew = asyncio.run(_serve(options))
     except MistudioError as error:
-        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
+        LOG.error("%s %s", error.message, error.remedy)
         _leave(error.exit_code)
     if anew:
         LOG.info("Nothing is loaded: starting anew to give the memory back.")

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mistudio.errors import MistudioError
-from mistudio.studio.http.logs import HIDDEN, is_hidden
 from mistudio.studio.http.schemas import ErrorAnswer, ErrorBody
+from mistudio.studio.logs import HIDDEN, is_hidden
 
 _RETRYABLE = frozenset({408, 425, 429, 502, 503, 504})
 WORDS = {

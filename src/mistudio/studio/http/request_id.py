@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from contextvars import ContextVar
 
-_CURRENT: ContextVar[str] = ContextVar("request_id", default="")
+from mistudio.studio.logs import belong_to_request
+
 _ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 HEADER = "X-Request-Id"
 
@@ -14,10 +14,5 @@ HEADER = "X-Request-Id"
 def begin_request(given: str | None) -> str:
     """Take the client's id, if it is a decent one, or make one."""
     request_id = given if given and _ACCEPTED.fullmatch(given) else f"req_{uuid.uuid4().hex[:16]}"
-    _CURRENT.set(request_id)
+    belong_to_request(request_id)
     return request_id
-
-
-def current_request_id() -> str:
-    """The id, or an empty text outside a request."""
-    return _CURRENT.get()

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mistudio.studio.http.request_id import current_request_id
+from mistudio.studio.logs import current_request_id
 
 Item = TypeVar("Item")
 

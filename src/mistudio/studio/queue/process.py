@@ -5,10 +5,8 @@ Whatever becomes of it, the row says so: the function's error, or, if the proces
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -24,6 +22,7 @@ from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session, is_passing
 from mistudio.studio.events.catalogue import JobCompleted, JobFailed, StoreChanged
 from mistudio.studio.events.publish import channels_of, publish, publish_state
+from mistudio.studio.logs import hiding, write_plain_lines
 from mistudio.studio.queue.context import JobContext, Made
 from mistudio.studio.queue.job_lock import job_lock
 from mistudio.studio.queue.job_progress import JobProgress, log
@@ -40,8 +39,7 @@ _NICENESS = 3
 
 def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[str], JobFunction]) -> None:
     """Do a job that this process was started for."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    logging.captureWarnings(True)
+    write_plain_lines(settings)
     _step_back()
     portal = Portal(_url(settings))
     with job_lock(settings.jobs_dir / job_id):
@@ -56,7 +54,7 @@ def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[
         log.info("Attempt %d: %s", job.attempts, job.title)
         ending = _work(job, context, function_of)
         with progress.ending():
-            _write_end(portal, job, ending)
+            _write_end(settings, portal, job, ending)
     portal.close()
 
 
@@ -98,11 +96,17 @@ def _work(
         return lambda session: _end(session, job, state)
     except MistudioError as error:
         log.error("%s %s", error.message, error.remedy)
-        return _failure(job, type(error).__name__, error.message, error.remedy)
+        return _failure(context.settings, job, type(error).__name__, error.message, error.remedy)
     except MemoryError:
-        return _failure(job, "NotEnoughMemory", "The machine ran out of memory.", "Choose smaller sizes, then retry.")
+        return _failure(
+            context.settings,
+            job,
+            "NotEnoughMemory",
+            "The machine ran out of memory.",
+            "Choose smaller sizes, then retry.",
+        )
     except Exception as error:  # noqa: BLE001  a bug of ours must not leave the row running
-        return _bug(job, error)
+        return _bug(context.settings, job, error)
     log.info("Done.")
     return lambda session: _completion(session, job, context, made)
 
@@ -144,13 +148,15 @@ async def _completion(session: Session, job: Job, context: JobContext, made: Mad
         await publish(session, StoreChanged(entity=made.entity, id=row_id), ["store"])
 
 
-def _bug(job: Job, error: Exception) -> Callable[[Session], Awaitable[Any]]:
+def _bug(settings: Settings, job: Job, error: Exception) -> Callable[[Session], Awaitable[Any]]:
     log.error("%s", "".join(traceback.format_exception(error)))
     remedy = "This is a bug: please report it with the job's log. Retrying repeats the job as it was."
-    return _failure(job, "InternalError", f"{type(error).__name__}: {error}", remedy)
+    return _failure(settings, job, "InternalError", f"{type(error).__name__}: {error}", remedy)
 
 
-def _failure(job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[Any]]:
+def _failure(settings: Settings, job: Job, code: str, message: str, remedy: str) -> Callable[[Session], Awaitable[Any]]:
+    message, remedy = map(hiding(settings), (message, remedy))
+
     async def write(session: Session) -> None:
         error = {"code": code, "message": message, "remedy": remedy}
         if await _end(session, job, JobState.FAILED, error=error):
@@ -167,18 +173,18 @@ async def _end(session: Session, job: Job, state: JobState, **values: Any) -> bo
     return ended is not None
 
 
-def _write_end(portal: Portal, job: Job, ending: Callable[[Session], Awaitable[Any]]) -> None:
+def _write_end(settings: Settings, portal: Portal, job: Job, ending: Callable[[Session], Awaitable[Any]]) -> None:
     """Write down how the job ended; where that is refused, that it failed, and why."""
     try:
         insist(lambda: portal.run(ending))
     except MistudioError as error:
         if is_passing(error):
             raise
-        insist(lambda: portal.run(_failure(job, type(error).__name__, error.message, error.remedy)))
+        insist(lambda: portal.run(_failure(settings, job, type(error).__name__, error.message, error.remedy)))
     except Exception as error:
         if is_passing(error):
             raise
-        insist(lambda: portal.run(_bug(job, error)))
+        insist(lambda: portal.run(_bug(settings, job, error)))
 
 
 def insist(work: Callable[[], Any]) -> None:

@@ -1,17 +1,21 @@
-"""The log: a JSON object a line on standard output, with the request or job that it belongs to and without secrets."""
+"""The log: a JSON object a line on standard output, with the request or job that it belongs to and without secrets.
+
+A job's log is read by people, so it has plain lines; it holds no secrets either.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from mistudio.studio.http.request_id import current_request_id
 from mistudio.studio.settings import Settings
 
 HIDDEN = "[hidden]"
@@ -23,8 +27,19 @@ _SECRET_VALUES = re.compile(
     re.IGNORECASE,
 )
 
+_REQUEST: ContextVar[str] = ContextVar("request_id", default="")
 _MARKS = frozenset(" =:_-")
 """One of these is in every text that a pattern above fits."""
+
+
+def belong_to_request(request_id: str) -> None:
+    """Let every line that this task, and what it starts, writes from now on name the request."""
+    _REQUEST.set(request_id)
+
+
+def current_request_id() -> str:
+    """The id of the request that is being answered; an empty text outside one."""
+    return _REQUEST.get()
 
 
 def configure_logging(settings: Settings) -> None:
@@ -37,6 +52,27 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).handlers.clear()
     for name in ("engineio.server", "socketio.server", "httpx", "asyncio", "kombu", "amqp"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def write_plain_lines(settings: Settings) -> None:
+    """Write every logger's lines, and whatever else is written to standard output and error, as plain text."""
+    sys.stdout, sys.stderr = (_WithoutSecrets(descriptor, hiding(settings)) for descriptor in (1, 2))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout, force=True)
+    logging.captureWarnings(True)
+
+
+class _WithoutSecrets(io.TextIOWrapper):
+    """Text to a descriptor."""
+
+    def __init__(self, descriptor: int, hide: Callable[[str], str]) -> None:
+        file = open(descriptor, "wb", closefd=False)  # noqa: SIM115  it lives as long as the process
+        super().__init__(file, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True)
+        self._hide = hide
+
+    def write(self, text: str, /) -> int:
+        """Write a text without its secrets; how long it was."""
+        super().write(self._hide(text))
+        return len(text)
 
 
 def formatter(settings: Settings) -> logging.Formatter:
@@ -65,8 +101,8 @@ def is_hidden(name: str, value: object) -> bool:
     return not isinstance(value, bool | int | float | None) and _SECRET_NAMES.search(name) is not None
 
 
-def redactor(settings: Settings) -> Processor:
-    """Hides secrets: the values of fields that are called like one, and whatever looks like one or is known."""
+def hiding(settings: Settings) -> Callable[[str], str]:
+    """What gives a text without secrets: whatever looks like one or is known."""
     known = sorted({*settings.tokens, *_passwords(settings)}, key=len, reverse=True)
 
     def scrub(text: str) -> str:
@@ -75,6 +111,13 @@ def redactor(settings: Settings) -> Processor:
         if _MARKS.isdisjoint(text):  # Most values of a line are short words; this is asked of each.
             return text
         return _SECRET_VALUES.sub(lambda match: f"{match['before'] or match['user'] or ''}{HIDDEN}", text)
+
+    return scrub
+
+
+def redactor(settings: Settings) -> Processor:
+    """Hides secrets: the values of fields that are called like one, and what `hiding` hides in the others."""
+    scrub = hiding(settings)
 
     def clean(value: Any, name: str = "") -> Any:
         if is_hidden(name, value):

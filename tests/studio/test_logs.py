@@ -1,10 +1,14 @@
 import json
 import logging
+import os
+import subprocess
+import sys
+from contextvars import copy_context
 
 import pytest
 
-from mistudio.studio.http.logs import HIDDEN, formatter
 from mistudio.studio.http.request_id import begin_request
+from mistudio.studio.logs import HIDDEN, formatter
 from mistudio.studio.settings import Settings
 
 TOKEN = "admin-0123456789abcdef"
@@ -37,8 +41,11 @@ def test_a_line_is_a_json_object_with_time_level_and_place(line):
 
 
 def test_a_line_names_the_request_that_it_belongs_to(line):
-    request_id = begin_request(None)
-    assert json.loads(line("hello"))["request_id"] == request_id
+    def asked():
+        return begin_request(None), json.loads(line("hello"))["request_id"]
+
+    begun, named = copy_context().run(asked)
+    assert named == begun
 
 
 @pytest.mark.parametrize(
@@ -83,3 +90,25 @@ def test_what_only_sounds_like_a_secret_stays(line):
 
 def test_what_json_does_not_know_is_written_as_text(line, tmp_path):
     assert json.loads(line("read", path=tmp_path, at=[tmp_path]))["path"] == str(tmp_path)
+
+
+def test_the_plain_lines_of_a_job_hold_no_secret_whoever_writes_them(tmp_path):
+    script = f"""
+import logging, sys, warnings
+from mistudio.studio.logs import write_plain_lines
+from mistudio.studio.settings import load_settings
+write_plain_lines(load_settings())
+logging.getLogger("job").info("Attempt 1 with %s", "{HUB}")
+print("download with {HUB} failed")
+sys.stderr.write("Authorization: Bearer something-unknown\\n")
+warnings.warn("connected to postgresql://me:{PASSWORD}@db/studio")
+raise ValueError("refused: {PASSWORD} {HUB}")
+"""
+    environment = os.environ | {"MISTUDIO_HOME": str(tmp_path), "DATABASE_URL": f"postgresql://me:{PASSWORD}@db/studio"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    for secret in (HUB, PASSWORD, "something-unknown"):
+        assert secret not in done.stdout + done.stderr
+    assert done.stdout.splitlines()[0].endswith(f" Attempt 1 with {HIDDEN}")
+    assert f"download with {HIDDEN} failed" in done.stdout
+    assert f"ValueError: refused: {HIDDEN} {HIDDEN}" in done.stderr
+    assert done.returncode == 1
