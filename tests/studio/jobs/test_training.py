@@ -14,10 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.atomic import partial_of, write_json
 from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.manifest import MANIFEST
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import events, trainings
+from mistudio.studio.queue.leftovers import number_of
 from mistudio.studio.queue.requests import Train
 from mistudio.studio.queue.runner import Runner
 from mistudio.training.config import TrainConfig
@@ -201,6 +203,8 @@ def test_an_sae_that_an_earlier_attempt_sealed_is_taken_as_it_is(workshop):
     training, job = workshop.train(request)
     path = workshop.row("recording", "recording").path
     sealed = by_hand(path, request.config, workshop.settings.store.path(Kind.SAE, "sae"))
+    manifest = json.loads((sealed / MANIFEST).read_text())
+    write_json(sealed / MANIFEST, manifest | {"id": f"sae-{number_of(job.id)}"})
     workshop.work()
     assert workshop.job(job.id).state == "completed", workshop.log(job.id)
     assert workshop.lines(training.id) == log_of(sealed)

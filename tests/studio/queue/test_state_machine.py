@@ -99,7 +99,8 @@ class JobsMachine(RuleBasedStateMachine):
         ended = self.run(lambda session: jobs.finish(session, *lease, state))
         assert (ended is not None) == holds
         if ended is not None:
-            assert ended.state == state
+            asked = {Wanted.CANCEL: JobState.CANCELLED, Wanted.PAUSE: JobState.PAUSED}
+            assert ended.state == (state if state.is_terminal else asked.get(job.wanted, state))
 
     @rule(lease=leases, blame=st.booleans())
     def release(self, lease: tuple[str, str], blame: bool) -> None:
@@ -123,7 +124,8 @@ class JobsMachine(RuleBasedStateMachine):
             Wanted.PAUSE: {JobState.QUEUED, JobState.RUNNING},
             Wanted.CANCEL: {JobState.QUEUED, JobState.PAUSED, *LIVE},
         }
-        assert (asked is not None) == (job is not None and job.state in able[wanted])
+        stands = job is None or wanted == Wanted.CANCEL or job.wanted != Wanted.CANCEL
+        assert (asked is not None) == (job is not None and job.state in able[wanted] and stands)
 
     @rule(job_id=known)
     def resume(self, job_id: str) -> None:
