@@ -27,7 +27,9 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
 from mistudio.corpora.config import CorpusConfig
 from mistudio.corpora.description import Scalar
+from mistudio.corpora.files import LeftOut
 from mistudio.corpora.held_out import fingerprint, held_out
+from mistudio.corpora.rows import SourceText
 from mistudio.corpora.sources import read_sources
 from mistudio.errors import EmptyCorpus
 from mistudio.progress import Progress, Silent
@@ -59,13 +61,19 @@ class Document:
 
 
 def add_corpus(
-    config: CorpusConfig, out: Path | str, *, progress: Progress | None = None, token: str | None = None
+    config: CorpusConfig,
+    out: Path | str,
+    *,
+    progress: Progress | None = None,
+    token: str | None = None,
+    left_out: LeftOut | None = None,
 ) -> Artifact:
     """Bring text in and write it as a corpus artifact.
 
     Args:
         out: directory to make.
         token: for data sets of the Hub that are not open to everyone; it stands in no manifest.
+        left_out: told of each file that cannot be read, which is left out then; without it the first one raises.
 
     Raises:
         NotFound: a source does not exist.
@@ -76,9 +84,17 @@ def add_corpus(
     """
     progress = progress or Silent()
     with new_directory(out) as partial:
-        tally = _write_documents(config, partial / DOCUMENTS, progress, token)
+        unread: list[Exception] = []
+
+        def skip(path: str, error: Exception) -> None:
+            unread.append(error)
+            assert left_out is not None
+            left_out(path, error)
+
+        found = read_sources(config, token, skip if left_out is not None else None)
+        tally = _write_documents(config, partial / DOCUMENTS, progress, found)
         if tally.documents == 0:
-            raise EmptyCorpus(f"There is no text in {', '.join(config.sources)}.")
+            raise unread[0] if unread else EmptyCorpus(f"There is no text in {', '.join(config.sources)}.")
         marked = held_out(np.frombuffer(tally.fingerprints, dtype=np.uint64), config.held_out)
         if marked.any():
             _mark(partial / DOCUMENTS, marked, progress)
@@ -88,6 +104,7 @@ def add_corpus(
             "characters": tally.characters,
             "empty_documents_left_out": tally.empty,
             "documents_repaired": tally.repaired,
+            "files_left_out": len(unread),
         }
         seal(partial, Kind.CORPUS, config=config.model_dump(mode="json"), metrics=metrics)
     return open_artifact(out, Kind.CORPUS)
@@ -118,10 +135,10 @@ class _Tally:
     repaired: int = 0
 
 
-def _write_documents(config: CorpusConfig, path: Path, progress: Progress, token: str | None) -> _Tally:
+def _write_documents(config: CorpusConfig, path: Path, progress: Progress, texts: Iterator[SourceText]) -> _Tally:
     tally = _Tally(fingerprints=array("Q"))
     with _DocumentWriter(path) as writer:
-        for number, found in enumerate(read_sources(config, token)):
+        for number, found in enumerate(texts):
             if number % _REPORT_EVERY == 0:
                 progress.advance("read documents", number, config.limit, characters=tally.characters)
                 progress.checkpoint()

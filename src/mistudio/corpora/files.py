@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,16 @@ _ROWS_AT_ONCE = 256
 _READ_AHEAD_BYTES = 2**20
 
 
-def read_path(path: Path, column: str) -> Iterator[SourceText]:
+LeftOut = Callable[[str, Exception], None]
+"""Told the path of a file that cannot be read, and why."""
+
+
+def read_path(path: Path, column: str, left_out: LeftOut | None = None) -> Iterator[SourceText]:
     """The texts of a file, or of every file of a known kind in a folder.
+
+    Args:
+        left_out: told of each file that cannot be read; of one that breaks off, what stands before the fault counts.
+            Without it the first such file raises.
 
     Raises:
         BadInput: a file is of no known kind, broken, not UTF-8, or lacks the column; the message names it.
@@ -44,8 +53,22 @@ def read_path(path: Path, column: str) -> Iterator[SourceText]:
         if not files:
             raise EmptyCorpus(f"{path} holds no file of a known kind.", remedy=_KNOWN)
         for file in files:
-            yield from _read_file(file, file.relative_to(path).as_posix(), column)
+            name = file.relative_to(path).as_posix()
+            yield from _or_left_out(str(file), partial(_read_file, file, name, column), left_out)
         return
+    yield from _or_left_out(str(path), partial(_read_named, path, column), left_out)
+
+
+def _or_left_out(path: str, read: Callable[[], Iterator[SourceText]], left_out: LeftOut | None) -> Iterator[SourceText]:
+    try:
+        yield from read()
+    except (BadInput, EmptyCorpus, OSError) as error:
+        if left_out is None:
+            raise
+        left_out(path, error)
+
+
+def _read_named(path: Path, column: str) -> Iterator[SourceText]:
     if path.suffix.lower() not in FILE_KINDS:
         raise BadInput(f"{path} is of no known kind.", remedy=_KNOWN)
     if path.stat().st_size == 0:

@@ -17,13 +17,26 @@ app = typer.Typer(no_args_is_help=True, help="Add text, tokenize it for a model,
 Sources = Annotated[list[str], typer.Argument(help="Files, folders, or ids of data sets on the Hub.")]
 Tokenized = Annotated[str, typer.Argument(help="Tokens: a name in the store or a directory.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name in the store; made from the source if not given.")]
+Unreadable = Annotated[
+    bool, typer.Option("--leave-out-unreadable", help="Leave out files that cannot be read, and name them.")
+]
 Model = Annotated[str, typer.Option("--model", help="The model whose tokenizer to use: Hub id, path or stored name.")]
 
 
 @app.command("add")
 @configured(CorpusConfig, leave_out=("sources",))
-def add(context: typer.Context, sources: Sources, name: Name = None, as_json: AsJson = False, *, config: Any) -> None:
+def add(
+    context: typer.Context,
+    sources: Sources,
+    name: Name = None,
+    leave_out_unreadable: Unreadable = False,
+    as_json: AsJson = False,
+    *,
+    config: Any,
+) -> None:
     """Bring text in as a corpus, and set documents aside for evaluation.
+
+    A file that cannot be read ends the work, unless `--leave-out-unreadable` is given.
 
     Examples:
 
@@ -34,8 +47,14 @@ def add(context: typer.Context, sources: Sources, name: Name = None, as_json: As
     from mistudio.corpora.corpus import add_corpus
 
     path = context.obj.path(Kind.CORPUS, name or inputs.slug(Path(sources[0]).stem))
+
+    def say(file: str, error: Exception) -> None:
+        console.remark(f"Left out {file}: {error}")
+
     with console.working() as progress:
-        artifact = add_corpus(config(sources=tuple(sources)), path, progress=progress)
+        artifact = add_corpus(
+            config(sources=tuple(sources)), path, progress=progress, left_out=say if leave_out_unreadable else None
+        )
     if as_json:
         console.print_json({"path": str(path), **artifact.manifest.metrics})
         return

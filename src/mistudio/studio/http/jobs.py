@@ -19,12 +19,21 @@ class JobError(ApiModel):
     remedy: str
 
 
+class FailedItem(ApiModel):
+    """One item of many, such as a file, that was left out."""
+
+    name: str
+    reason: str
+
+
 class JobResult(ApiModel):
     """What a job made."""
 
     entity: str
     id: str | None
     name: str
+    failed: list[FailedItem] = []
+    """The first hundred items that failed; the job's log names all."""
 
 
 class JobOut(ApiModel):

@@ -13,12 +13,18 @@ from mistudio.studio.settings import Settings
 
 
 def add(request: DatasetAdd, context: JobContext) -> Made:
-    """Make a data set; files that were uploaded for it are removed."""
+    """Make a data set without the files that cannot be read, which are named; uploads for it are removed."""
     assert request.name is not None
     config = request.config
     token = context.portal.run(lambda session: options.get_secret(session, context.settings, "hf_token"))
+
+    def left_out(file: str, error: Exception) -> None:
+        context.fail_item(Path(file).name, error)
+
     made = context.make(
-        "dataset", request.name, lambda path: add_corpus(config, path, progress=context.progress, token=token)
+        "dataset",
+        request.name,
+        lambda path: add_corpus(config, path, progress=context.progress, token=token, left_out=left_out),
     )
     for source in config.sources:
         _remove_upload(context.settings, Path(source))

@@ -12,7 +12,7 @@ from typing import Any
 from mistudio.artifacts.atomic import write_json
 from mistudio.artifacts.manifest import MANIFEST, Artifact, numbered, open_artifact
 from mistudio.artifacts.store import LocalStore
-from mistudio.errors import ArtifactExists, NotFound
+from mistudio.errors import ArtifactExists, MistudioError, NotFound
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.session import Session
@@ -43,8 +43,8 @@ class JobContext:
     settings: Settings
     progress: JobProgress
     portal: Portal
-    failures: list[str] = field(default_factory=list)
-    """Items that failed; with any the job ends as completed_with_errors."""
+    failures: list[dict[str, str]] = field(default_factory=list)
+    """Name of each item that failed, and the reason; with any the job ends as completed_with_errors."""
 
     @property
     def store(self) -> LocalStore:
@@ -109,7 +109,8 @@ class JobContext:
     def fail_item(self, name: str, error: Exception) -> None:
         """One item of many failed; the others go on."""
         log.error("%s failed: %s", name, error)
-        self.failures.append(name)
+        reason = error.message if isinstance(error, MistudioError) else str(error)
+        self.failures.append({"name": name, "reason": reason})
 
     def training_metrics(self, training_id: str, lines: Iterable[str]) -> None:
         """Keep and publish new lines of a training's log."""

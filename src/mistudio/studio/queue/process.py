@@ -35,6 +35,8 @@ JobFunction = Callable[[Any, JobContext], Made | None]
 
 _INSIST_SECONDS = 300.0
 _NICENESS = 3
+_NAMED = 100
+"""Items that failed whose names and reasons are kept; the log has all of them."""
 
 
 def run_job(settings: Settings, job_id: str, lease: str, function_of: Callable[[str], JobFunction]) -> None:
@@ -127,7 +129,10 @@ async def _completion(session: Session, job: Job, context: JobContext, made: Mad
     elif made is not None:
         row_id = await indexing.index_artifact(session, made.entity, open_artifact(made.path), job_id=job.id)
     state = JobState.COMPLETED_WITH_ERRORS if context.failures else JobState.COMPLETED
-    result = {"entity": made.entity, "id": row_id, "name": made.path.name} if made else None
+    result: dict[str, Any] | None = None
+    if made is not None:
+        failed = context.failures[:_NAMED]
+        result = {"entity": made.entity, "id": row_id, "name": made.path.name, "failed": failed}
     ended = await jobs.finish(
         session, job.id, job.lease or "", state, result=result, failed_items=len(context.failures)
     )

@@ -7,7 +7,7 @@ import { Card } from "@/kit/Card";
 import { CodeBlock } from "@/kit/Code";
 import { ErrorState } from "@/kit/ErrorState";
 import { Disclosure } from "@/kit/Disclosure";
-import { dateTime, duration } from "@/kit/format";
+import { dateTime, duration, plural } from "@/kit/format";
 import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { SkeletonPage } from "@/kit/Skeleton";
@@ -51,6 +51,7 @@ export default function JobPage() {
     >
       <div className="grid gap-4">
         {job.error && <Failure job={job} />}
+        {job.failed_items > 0 && <LeftOut job={job} />}
         {live && job.stage !== null && job.done !== null && (
           <Card>
             <Progress
@@ -86,6 +87,27 @@ export default function JobPage() {
         </Disclosure>
       </div>
     </Page>
+  );
+}
+
+/** What of many items failed, while the others were done. */
+function LeftOut({ job }: { job: Job }) {
+  const named = job.result?.failed ?? [];
+  const rest = job.failed_items - named.length;
+  return (
+    <div role="status" className="rounded-xl border border-warn/40 bg-warn-soft p-4">
+      <p className="font-medium text-ink">
+        {plural(job.failed_items, "file")} could not be read and {job.failed_items === 1 ? "was" : "were"} left out.
+      </p>
+      <ul className="mt-2 grid gap-1 text-ink-2">
+        {named.map(({ name, reason }, place) => (
+          <li key={place} className="wrap-anywhere">
+            <code className="font-mono text-sm text-ink">{name}</code>: {reason}
+          </li>
+        ))}
+        {named.length > 0 && rest > 0 && <li>and {rest} more, which the log names.</li>}
+      </ul>
+    </div>
   );
 }
 

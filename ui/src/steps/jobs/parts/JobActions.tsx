@@ -11,7 +11,7 @@ const offers: Record<Job["state"], readonly Command[]> = {
   pausing: ["cancel"],
   paused: ["resume", "cancel"],
   completed: [],
-  completed_with_errors: ["retry"],
+  completed_with_errors: [],
   failed: ["retry"],
   cancelled: ["retry"],
 };
