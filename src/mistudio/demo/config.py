@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field
 
 from mistudio.config import Config
+
+DEMO_NAMES = re.compile(r"(demo|state-of-the-union|SmolLM2-135M-Instruct)-[0-9a-f]{8}")
+"""Names, in the store, of what a walk makes and the next one takes up."""
 
 
 class DemoConfig(Config):

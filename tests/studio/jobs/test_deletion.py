@@ -13,6 +13,8 @@ import pytest
 from mistudio.artifacts.atomic import partial_of, write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import deleted_of
+from mistudio.demo.config import DEMO_NAMES
+from mistudio.demo.road import model_name
 from mistudio.errors import NotAllowedNow, StillUsed
 from mistudio.studio.db import evaluations, events, trainings
 from mistudio.studio.db.artifacts import KINDS, TABLES
@@ -20,8 +22,9 @@ from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.queue import derived
 from mistudio.studio.queue.deletion import request_deletion
-from mistudio.studio.queue.requests import Delete, Evaluate, Train
+from mistudio.studio.queue.requests import Delete, Demo, Evaluate, Train
 from mistudio.training.config import TrainConfig
+from tests.made_up_recording import made_up_recording
 from tests.studio.small_store import NAMES, copy_store
 from tests.studio.workshop import Workshop
 
@@ -290,3 +293,46 @@ def test_a_training_that_runs_is_not_deleted(road: Workshop) -> None:
         road.portal.run(
             lambda session: request_deletion(session, road.settings, "training", training.id, training.name, force=True)
         )
+
+
+# ── what is worked with, and what is leaving ─────────────────────────────────────────────────────
+
+
+def test_what_the_demo_may_take_up_is_not_deleted_while_it_walks(road: Workshop) -> None:
+    recording = made_up_recording(road.settings.store.path(Kind.ACTIVATIONS, "demo-0123abcd"))
+    row_id = road.index("recording", recording)
+    assert DEMO_NAMES.fullmatch(model_name())
+    job = road.ask(Demo())
+
+    def delete() -> Job:
+        return road.portal.run(
+            lambda session: request_deletion(session, road.settings, "recording", row_id, "demo-0123abcd")
+        )
+
+    with pytest.raises(NotAllowedNow, match="“a test” is queued and works with it"):
+        delete()
+    ask(road, "recording")
+    road.command("cancel", job.id)
+    delete()
+    with pytest.raises(NotAllowedNow, match="demo-0123abcd is being deleted"):
+        road.ask(Demo())
+
+
+def test_no_job_is_taken_on_for_what_is_being_deleted(road: Workshop) -> None:
+    rows = {entity: road.row(entity, ROAD[entity]) for entity in TABLES}
+    job = ask(road, "sae")
+    evaluate = Evaluate(sae_id=rows["sae"].id, model_id=rows["model"].id, tokenization_id=rows["tokenization"].id)
+    with pytest.raises(NotAllowedNow, match="road is being deleted by the job “Delete sae road”") as refused:
+        road.ask(evaluate)
+    assert "cancel that job" in refused.value.remedy
+    road.ask(Train(recording_ids=(rows["recording"].id,), name="another"))
+    road.command("cancel", job.id)
+    road.ask(evaluate)
+
+
+def test_a_training_that_is_being_deleted_is_not_retried(road: Workshop) -> None:
+    training, train = road.train(Train(recording_ids=(road.row("recording", "road").id,), name="leaving"))
+    road.command("cancel", train.id)
+    road.portal.run(lambda session: request_deletion(session, road.settings, "training", training.id, training.name))
+    with pytest.raises(NotAllowedNow, match="is being deleted"):
+        road.command("retry", train.id)

@@ -298,6 +298,16 @@ async def unfinished(session: Session) -> list[Job]:
     return list(await session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.created_at)))
 
 
+async def lock_inputs(session: Session) -> None:
+    """Let no other ask for a job, or for a deletion, while this transaction lasts: neither would see the other."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('mistudio:inputs'))"))
+
+
+async def deletions(session: Session) -> list[Job]:
+    """Deletions that have not ended."""
+    return [job for job in await unfinished(session) if job.kind == "delete"]
+
+
 async def queues_with_work(session: Session) -> list[str]:
     """Queues in which a job waits."""
     return list(await session.scalars(select(Job.queue).where(Job.state == JobState.QUEUED).distinct()))

@@ -7,10 +7,8 @@ from mistudio.studio.db import artifacts, jobs, trainings
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.session import Session
 from mistudio.studio.queue.enqueue import create
-from mistudio.studio.queue.requests import Delete, Entity
+from mistudio.studio.queue.requests import Delete, Entity, works_with
 from mistudio.studio.settings import Settings
-
-_OWN = ("dataset_id", "model_id", "tokenization_id", "sae_id", "recording_ids")
 
 
 async def request_deletion(
@@ -26,12 +24,13 @@ async def request_deletion(
         StillUsed: other things were made of it; `details` names them.
         NotAllowedNow: a job that has not ended works with it.
     """
+    await jobs.lock_inputs(session)
     for job in await jobs.unfinished(session):
         request = job.request
         if request["kind"] == "delete":
             if request["entity"] == entity and request["id"] == row_id:
                 return job
-        elif _works_with(job, row_id, name):
+        elif works_with(request, job.subject, entity, row_id, name):
             raise NotAllowedNow(
                 f"{name} cannot be deleted: the job “{job.title}” is {job.state} and works with it.",
                 remedy="Wait until the job has ended, or cancel it.",
@@ -52,9 +51,3 @@ async def _used_by(session: Session, entity: Entity, row_id: str) -> list[dict[s
     sae_id = training.sae_id if training is not None else None
     names = await artifacts.names(session, "sae", {sae_id}) if sae_id else {}
     return [{"entity": "sae", "id": each, "name": name} for each, name in names.items()]
-
-
-def _works_with(job: Job, row_id: str, name: str) -> bool:
-    named = [job.request.get(key) for key in _OWN]
-    given = {each for value in named for each in (value if isinstance(value, list) else [value])}
-    return bool(given & {row_id, name}) or job.subject == f"trainings/{row_id}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mistudio.artifacts.manifest import MANIFEST
-from mistudio.errors import ArtifactExists
-from mistudio.studio.db import jobs
+from mistudio.errors import ArtifactExists, NotAllowedNow
+from mistudio.studio.db import artifacts, jobs
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
 from mistudio.studio.events.publish import publish_state
-from mistudio.studio.queue.requests import Request
+from mistudio.studio.queue.requests import Delete, Demo, Request, inputs_of, works_with
 from mistudio.studio.settings import Settings
 
 DEVICE = "device:auto"
@@ -37,7 +37,10 @@ async def create(
 
     Raises:
         ArtifactExists: what it is to make is there already, or another job is making it.
+        NotAllowedNow: something that it works with is being deleted.
     """
+    if not isinstance(request, Delete):
+        await _check_inputs(session, request, subject)
     await _check_name(session, settings, request, subject)
     content = request.model_dump(mode="json")
     job = Job(
@@ -56,6 +59,21 @@ async def create(
     await session.refresh(job)
     await publish_state(session, job, None)
     return job
+
+
+async def _check_inputs(session: Session, request: Request, subject: str | None) -> None:
+    content = request.model_dump(mode="json")
+    if not inputs_of(content) and subject is None and not isinstance(request, Demo):
+        return
+    await jobs.lock_inputs(session)
+    for job in await jobs.deletions(session):
+        entity, row_id = job.request["entity"], job.request["id"]
+        name = (await artifacts.names(session, entity, {row_id})).get(row_id) if entity in KINDS else None
+        if works_with(content, subject, entity, row_id, name):
+            raise NotAllowedNow(
+                f"{name or row_id} is being deleted by the job “{job.title}”.",
+                remedy="Choose another one, or cancel that job.",
+            )
 
 
 async def _check_name(session: Session, settings: Settings, request: Request, subject: str | None) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, RootModel, model_validator
 
 from mistudio.activations.config import TraceConfig
 from mistudio.config import Config
 from mistudio.corpora.config import CorpusConfig, TokenizeConfig
-from mistudio.demo.config import DemoConfig
+from mistudio.demo.config import DEMO_NAMES, DemoConfig
 from mistudio.evaluation.config import EvaluateConfig
 from mistudio.features.config import FindConfig
 from mistudio.language_models.config import ModelConfig
@@ -157,5 +158,33 @@ REQUESTS: dict[str, type[Request]] = {
     str(each.model_fields["kind"].default): each for each in get_args(get_args(AnyRequest)[0])
 }
 """The class of every kind of job."""
+
+_INPUTS: Mapping[str, Entity] = {
+    "dataset_id": "dataset",
+    "model_id": "model",
+    "tokenization_id": "tokenization",
+    "sae_id": "sae",
+    "recording_ids": "recording",
+}
+
+
+def inputs_of(request: Mapping[str, Any]) -> set[tuple[Entity, str]]:
+    """What a job's request reads: entities, and ids or names as they stand in it."""
+    found: set[tuple[Entity, str]] = set()
+    for field, entity in _INPUTS.items():
+        given = request.get(field) or ()
+        found |= {(entity, each) for each in ((given,) if isinstance(given, str) else given)}
+    return found
+
+
+def works_with(request: Mapping[str, Any], subject: str | None, entity: Entity, row_id: str, name: str | None) -> bool:
+    """Whether a job of this request and subject works with a thing: reads it, goes on with it, or may do either.
+
+    The demo names nothing: it takes up whatever an earlier walk made.
+    """
+    if inputs_of(request) & {(entity, row_id), (entity, name)} or subject == f"{entity}s/{row_id}":
+        return True
+    return request.get("kind") == "demo" and name is not None and DEMO_NAMES.fullmatch(name) is not None
+
 
 QUEUES: tuple[Queue, ...] = ("training", "extraction", "analysis", "llm")
