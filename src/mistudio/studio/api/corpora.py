@@ -18,9 +18,11 @@ from mistudio.studio.db import artifacts, options
 from mistudio.studio.db.artifacts import Dataset
 from mistudio.studio.db.session import Session
 from mistudio.studio.http import uploads
+from mistudio.studio.http.admission import with_sources
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.documents import DocumentsPage
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.paths import source_of
 from mistudio.studio.http.schemas import ApiModel, Data, Page
@@ -131,16 +133,20 @@ async def list_datasets(
     return paging.of(await _out(transaction.session, rows), total)
 
 
-@router.post("", status_code=202, responses=errors(403, 404, 409))
+@router.post("", status_code=202, responses=errors(403, 404, 409, 503, 507))
 async def add_dataset(
     request: Annotated[DatasetAdd, Body(openapi_examples=_ADD_EXAMPLES)], studio: Studio, transaction: Transaction
 ) -> Data[Accepted]:
-    """Bring text in, from files, folders, uploads or the Hub, as a job."""
-    sources = [await asyncio.to_thread(source_of, studio.settings, each) for each in request.config.sources]
-    config = request.config.model_copy(update={"sources": tuple(sources)})
+    """Bring text in, from files, folders, uploads or the Hub, as a job.
+
+    Refused with the numbers where this machine has not the memory (503) or the disk (507).
+    """
+    request = await with_sources(studio.settings, request)
+    check_fit(await estimate_out(studio, transaction.session, request))
+    sources = request.config.sources
     wanted = slug(sources[0] if len(sources) == 1 else f"{sources[0]}-and-{len(sources) - 1}-more")
     name = request.name or await free_name(transaction.session, studio.settings, request, wanted)
-    request = request.model_copy(update={"config": config, "name": name})
+    request = request.model_copy(update={"name": name})
     job = await create(transaction.session, studio.settings, request, title=f"Add data set {name}")
     transaction.created.append(job)
     return Data(data=accepted(job))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from mistudio.studio.http.admission import with_sources
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.estimates import EstimateOut, estimate_out
@@ -22,9 +23,10 @@ _EXAMPLE = {
 }
 
 
-@router.post("/estimate", responses=errors(404))
+@router.post("/estimate", responses=errors(403, 404))
 async def estimate_job(
     request: Annotated[JobRequest, Body(examples=[_EXAMPLE])], studio: Studio, transaction: Transaction
 ) -> Data[EstimateOut]:
     """What a job would need: memory, disk and time. Nothing is started."""
-    return Data(data=await estimate_out(studio, transaction.session, request.root))
+    wanted = await with_sources(studio.settings, request.root)
+    return Data(data=await estimate_out(studio, transaction.session, wanted))

@@ -20,6 +20,7 @@ from mistudio.studio.http import feature_pages
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.disconnects import while_connected
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.features import (
     Examples,
     FeatureChange,
@@ -37,7 +38,7 @@ from mistudio.studio.http.features import (
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.schemas import Data, Page
 from mistudio.studio.queue.deletion import request_deletion
-from mistudio.studio.queue.enqueue import create
+from mistudio.studio.queue.enqueue import DEVICE, create
 from mistudio.studio.queue.inputs import find_inputs, row_of
 from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.requests import Find
@@ -102,17 +103,21 @@ async def list_feature_sets(
     return paging.of(await feature_pages.sets_out(transaction.session, rows), total)
 
 
-@router.post("", status_code=202, responses=errors(404, 409))
+@router.post("", status_code=202, responses=errors(404, 409, 503, 507))
 async def find_features(
     request: Annotated[Find, Body(examples=[_FIND])], studio: Studio, transaction: Transaction
 ) -> Data[Accepted]:
-    """Find what activates every latent of an SAE. Recordings of the text spare running the model."""
+    """Find what activates every latent of an SAE. Recordings of the text spare running the model.
+
+    Refused with the numbers where this machine has not the memory (503) or the disk (507).
+    """
     session = transaction.session
     found = await find_inputs(session, request)
+    check_fit(await estimate_out(studio, session, found.request))
     name = request.name or await free_name(session, studio.settings, request, slug(found.sae.name))
     request = found.request.model_copy(update={"name": name})
     title = f"Find features of {found.sae.name}"
-    job = await create(session, studio.settings, request, title=title, subject=f"saes/{found.sae.id}")
+    job = await create(session, studio.settings, request, title=title, subject=f"saes/{found.sae.id}", device=DEVICE)
     transaction.created.append(job)
     return Data(data=accepted(job))
 

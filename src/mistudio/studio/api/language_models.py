@@ -17,9 +17,10 @@ from mistudio.language_models.description import HubModel, ModelDescription
 from mistudio.studio.db import artifacts, options
 from mistudio.studio.db.artifacts import Model
 from mistudio.studio.engine.memory import available_bytes
-from mistudio.studio.http.admission import check_role
+from mistudio.studio.http.admission import check_role, with_sources
 from mistudio.studio.http.dependencies import Paged, Studio, StudioState, Transaction
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.paths import is_hub_id, source_of
 from mistudio.studio.http.schemas import ApiModel, Data, Page
@@ -146,7 +147,7 @@ async def list_models(
     return paging.of(map(_out, rows), total)
 
 
-@router.post("", status_code=202, responses=errors(403, 404, 409))
+@router.post("", status_code=202, responses=errors(403, 404, 409, 503, 507))
 async def add_model(
     wanted: Annotated[ModelAdd, Body(openapi_examples=_ADD_EXAMPLES)],
     request: Request,
@@ -155,14 +156,15 @@ async def add_model(
 ) -> Data[Accepted]:
     """Fetch a model and keep it as safetensors, as a job.
 
+    Refused with the numbers where this machine has not the memory (503) or the disk (507) for a model that lies here.
     `trust_remote_code` runs code of its author on this machine; where the studio wants tokens, only admins may.
     """
     settings = studio.settings
     check_role(settings, request.headers, wanted)
-    source = await asyncio.to_thread(source_of, settings, wanted.config.source)
-    name = wanted.name or await free_name(transaction.session, settings, wanted, slug(source))
-    config = wanted.config.model_copy(update={"source": source})
-    named = wanted.model_copy(update={"config": config, "name": name})
+    wanted = await with_sources(settings, wanted)
+    check_fit(await estimate_out(studio, transaction.session, wanted))
+    name = wanted.name or await free_name(transaction.session, settings, wanted, slug(wanted.config.source))
+    named = wanted.model_copy(update={"name": name})
     job = await create(transaction.session, settings, named, title=f"Add model {name}")
     transaction.created.append(job)
     return Data(data=accepted(job))

@@ -12,11 +12,12 @@ from mistudio.evaluation.config import EvaluateConfig
 from mistudio.studio.db import artifacts, evaluations
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.saes import EvaluationOut, SaeDetail, SaeOut, evaluations_out, sae_detail, saes_out
 from mistudio.studio.http.schemas import Data, Page
 from mistudio.studio.queue.deletion import request_deletion
-from mistudio.studio.queue.enqueue import create
+from mistudio.studio.queue.enqueue import DEVICE, create
 from mistudio.studio.queue.inputs import evaluate_inputs, row_of
 from mistudio.studio.queue.requests import Evaluate
 
@@ -79,14 +80,14 @@ async def list_evaluations(sae_id: str, transaction: Transaction) -> Data[list[E
     return Data(data=await evaluations_out(transaction.session, row, found))
 
 
-@router.post("/{sae_id}/evaluations", status_code=202, responses=errors(404, 409))
+@router.post("/{sae_id}/evaluations", status_code=202, responses=errors(404, 409, 503, 507))
 async def evaluate_sae(
     sae_id: str,
     studio: Studio,
     transaction: Transaction,
     wanted: Annotated[EvaluationRequest | None, Body(examples=[{"config": {"max_tokens": 65_536}}])] = None,
 ) -> Data[Accepted]:
-    """Measure an SAE on text that it was not trained on."""
+    """Measure an SAE on text that it was not trained on; refused where this machine has not the memory (503)."""
     session, wanted = transaction.session, wanted or EvaluationRequest()
     row = await row_of(session, "sae", sae_id)
     model_id, tokenization_id = wanted.model_id or row.model_id, wanted.tokenization_id or row.tokenization_id
@@ -99,6 +100,8 @@ async def evaluate_sae(
     request = Evaluate(sae_id=row.id, model_id=model_id, tokenization_id=tokenization_id, config=wanted.config)
     _, found = await evaluate_inputs(session, request)
     request = request.model_copy(update={"model_id": found.model.id, "tokenization_id": found.tokenization.id})
-    job = await create(session, studio.settings, request, title=f"Evaluate {row.name}", subject=f"saes/{row.id}")
+    check_fit(await estimate_out(studio, session, request))
+    title, subject = f"Evaluate {row.name}", f"saes/{row.id}"
+    job = await create(session, studio.settings, request, title=title, subject=subject, device=DEVICE)
     transaction.created.append(job)
     return Data(data=accepted(job))

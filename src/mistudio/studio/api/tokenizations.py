@@ -18,6 +18,7 @@ from mistudio.studio.db.artifacts import Model, Tokenization
 from mistudio.studio.db.session import Session
 from mistudio.studio.http.dependencies import Paged, Paging, Studio, StudioState, Transaction
 from mistudio.studio.http.errors import errors
+from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
 from mistudio.studio.http.references import Ref, References
 from mistudio.studio.http.schemas import ApiModel, Data, Page
@@ -96,7 +97,7 @@ async def list_tokenizations_of_dataset(
     return await _page(transaction.session, paging, sortBy, {"dataset_id": dataset.id})
 
 
-@router.post("/datasets/{dataset_id}/tokenizations", status_code=202, responses=errors(404, 409))
+@router.post("/datasets/{dataset_id}/tokenizations", status_code=202, responses=errors(404, 409, 503, 507))
 async def tokenize_dataset(
     dataset_id: str,
     wanted: Annotated[TokenizeIn, Body(openapi_examples=_EXAMPLES)],
@@ -107,6 +108,7 @@ async def tokenize_dataset(
     dataset = await row_of(transaction.session, "dataset", dataset_id)
     model = await row_of(transaction.session, "model", wanted.model_id)
     request = DatasetTokenize(dataset_id=dataset.id, model_id=model.id, config=wanted.config, name=wanted.name)
+    check_fit(await estimate_out(studio, transaction.session, request))
     if request.name is None:
         name = await free_name(transaction.session, studio.settings, request, slug(dataset.name, model.name))
         request = request.model_copy(update={"name": name})

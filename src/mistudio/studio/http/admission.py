@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
@@ -18,6 +18,8 @@ from mistudio.studio.http.paths import source_of
 from mistudio.studio.http.rate_limits import COUNT
 from mistudio.studio.queue.requests import DatasetAdd, Delete, Demo, JobRequest, ModelAdd, Request
 from mistudio.studio.settings import Role, Settings
+
+AnyKind = TypeVar("AnyKind", bound=Request)
 
 
 def check_role(settings: Settings, headers: Any, request: Request) -> None:
@@ -63,12 +65,19 @@ async def check_retry(asked: HttpRequest, studio: StudioState, session: Session,
         count("downloads_per_hour")
     if isinstance(request, Demo):
         await check_one_demo(session)
-    for source in _sources(request):
-        await asyncio.to_thread(source_of, studio.settings, source)
-    check_fit(await estimate_out(studio, session, request))
+    check_fit(await estimate_out(studio, session, await with_sources(studio.settings, request)))
 
 
-def _sources(request: Request) -> tuple[str, ...]:
+async def with_sources(settings: Settings, request: AnyKind) -> AnyKind:
+    """The request with the files that it names looked up, as they may be read.
+
+    Raises:
+        BadInput, NotFound, Forbidden: there is no such file, or it may not be read.
+    """
     if isinstance(request, DatasetAdd):
-        return request.config.sources
-    return (request.config.source,) if isinstance(request, ModelAdd) else ()
+        sources = tuple([await asyncio.to_thread(source_of, settings, each) for each in request.config.sources])
+        return request.model_copy(update={"config": request.config.model_copy(update={"sources": sources})})
+    if isinstance(request, ModelAdd):
+        source = await asyncio.to_thread(source_of, settings, request.config.source)
+        return request.model_copy(update={"config": request.config.model_copy(update={"source": source})})
+    return request

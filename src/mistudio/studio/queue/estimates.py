@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,25 +10,38 @@ from pathlib import Path
 from mistudio.activations import estimate as recordings
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.estimate import RunningModel
+from mistudio.corpora import estimate as corpora
 from mistudio.demo import estimate as demo
 from mistudio.evaluation import estimate as evaluations
 from mistudio.features import estimate as features
 from mistudio.hardware import Estimate, Reached, processor_has_bfloat16
+from mistudio.language_models import estimate as language_models
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import artifacts
-from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
+from mistudio.studio.db.artifacts import Dataset, Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
 from mistudio.studio.queue.inputs import (
     TrainInputs,
     evaluate_inputs,
     find_inputs,
+    row_of,
     stored_value_bytes,
     trace_inputs,
     train_inputs,
     width_at,
 )
-from mistudio.studio.queue.requests import Demo, Evaluate, Find, Request, Trace, Train
+from mistudio.studio.queue.requests import (
+    DatasetAdd,
+    DatasetTokenize,
+    Demo,
+    Evaluate,
+    Find,
+    ModelAdd,
+    Request,
+    Trace,
+    Train,
+)
 from mistudio.training import estimate as trainings
 from mistudio.training.config import TrainConfig
 
@@ -54,7 +68,35 @@ async def estimate(session: Session, request: Request, device: str = "cpu") -> E
         return await _features(session, request, device)
     if isinstance(request, Demo):
         return await _demo(session, request, device)
-    return Estimate(seconds_basis="unknown: work of this kind is not estimated")
+    if isinstance(request, DatasetAdd):
+        return await asyncio.to_thread(corpora.of_sources, request.config)
+    if isinstance(request, DatasetTokenize):
+        return await _tokenization(session, request)
+    if isinstance(request, ModelAdd):
+        return await asyncio.to_thread(language_models.of_model, request.config, device=device)
+    return Estimate(seconds=0.0, seconds_basis="deleting needs next to nothing")
+
+
+async def _tokenization(session: Session, request: DatasetTokenize) -> Estimate:
+    dataset: Dataset = await row_of(session, "dataset", request.dataset_id)
+    model: Model = await row_of(session, "model", request.model_id)
+    earlier: list[Tokenization]
+    earlier, _ = await artifacts.page(session, "tokenization", where={"model_id": model.id}, limit=_EARLIER)
+    texts = await artifacts.by_ids(session, "dataset", _ids(row.dataset_id for row in earlier))
+    ratios = [
+        texts[row.dataset_id].characters / tokens
+        for row in earlier
+        if row.dataset_id in texts
+        and not row.manifest["config"].get("truncate")
+        and (tokens := row.manifest["metrics"].get("text_tokens"))
+    ]
+    return corpora.of_tokens(
+        request.config,
+        characters=dataset.characters,
+        documents=dataset.documents,
+        vocab_size=model.vocab_size,
+        characters_a_token=min(ratios, default=None),
+    )
 
 
 async def _training(session: Session, inputs: TrainInputs, device: str) -> Estimate:
