@@ -80,6 +80,7 @@ finish() {
       completed) return ;;
       failed) fail "$(read_json data.error.message)" "$(read_json data.error.remedy)" ;;
       cancelled) fail 'The job was cancelled.' 'Run this script again.' ;;
+      paused) fail 'The job was paused.' "Resume it in the studio, or with POST $api/jobs/$1/resume, and run this script again." ;;
       completed_with_errors) fail "$(read_json data.failed_items) items failed." "Read $api/jobs/$1/log" ;;
       *) sleep 0.3 ;;
     esac

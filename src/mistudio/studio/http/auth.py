@@ -100,7 +100,7 @@ def allowed_origins(settings: Settings) -> list[str]:
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:
     """Names, without port, under which the studio answers: others point to a rebound DNS name."""
-    own = {"localhost", "127.0.0.1", "[::1]", "testserver"} | ({settings.host} - {"0.0.0.0", "::"})
+    own = {"localhost", "127.0.0.1", "[::1]"} | ({settings.host} - {"0.0.0.0", "::"})
     return frozenset(own | {each.strip() for each in settings.allowed_hosts.split(",") if each.strip()})
 
 
