@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type FocusEvent, type ReactNode, useEffect, useEffectEvent, useState } from "react";
 import { Button } from "./Button";
 import { ErrorState } from "./ErrorState";
 import { Field } from "./Field";
@@ -15,27 +15,41 @@ interface NotesProps {
   rows?: number;
 }
 
-/** Plain text that is kept when one says so. A draft survives a failure to save. */
+/** Plain text that is kept when one says so, goes to another field, or leaves. A draft survives a failure to save. */
 export function Notes({ label, value, onSave, description, placeholder, rows = 4 }: NotesProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  const [saved, setSaved] = useState(false);
   const changed = draft !== null && draft !== value;
   const save = async () => {
-    if (draft === null || busy) return;
+    if (!changed || busy) return;
     setBusy(true);
     setError(null);
     try {
       await onSave(draft);
-      setDraft(null);
+      setDraft((now) => (now === draft ? null : now));
+      setSaved(true);
     } catch (reason) {
       setError(reason);
     } finally {
       setBusy(false);
     }
   };
+  const write = (text: string | null) => {
+    setDraft(text);
+    setSaved(false);
+  };
+  const onBlur = ({ currentTarget, relatedTarget }: FocusEvent) => {
+    if (!currentTarget.contains(relatedTarget)) void save();
+  };
+  // Links and keys lead away without a blur.
+  const leave = useEffectEvent(() => {
+    if (changed && !busy) void onSave(draft).catch(() => undefined);
+  });
+  useEffect(() => () => leave(), []);
   return (
-    <div>
+    <div onBlur={onBlur}>
       <Field label={label} description={description}>
         {(ids) => (
           <TextArea
@@ -43,10 +57,10 @@ export function Notes({ label, value, onSave, description, placeholder, rows = 4
             rows={rows}
             placeholder={placeholder}
             value={draft ?? value}
-            onChange={(event) => setDraft(event.target.value)}
+            onChange={(event) => write(event.target.value)}
             onKeyDown={(event) => {
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void save();
-              if (event.key === "Escape" && changed) setDraft(null);
+              if (event.key === "Escape" && changed) write(null);
             }}
           />
         )}
@@ -56,12 +70,15 @@ export function Notes({ label, value, onSave, description, placeholder, rows = 4
           <ErrorState error={error} compact />
         </div>
       )}
+      <p role="status" className={saved && !changed ? "mt-1 text-xs text-ink-3" : "sr-only"}>
+        {saved && !changed ? "Saved" : ""}
+      </p>
       {changed && (
         <div className="mt-2 flex items-center gap-2">
           <Button size="sm" variant="primary" busy={busy} onClick={() => void save()}>
             Save
           </Button>
-          <Button size="sm" variant="ghost" disabled={busy} onClick={() => setDraft(null)}>
+          <Button size="sm" variant="ghost" disabled={busy} onClick={() => write(null)}>
             Undo
           </Button>
           <KeyHint keys="mod+enter" />

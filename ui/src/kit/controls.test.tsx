@@ -40,6 +40,23 @@ describe("NumberInput", () => {
     expect(input).toHaveValue("1.5");
   });
 
+  it("tells when what is typed is no number or beyond its bounds, and when that is over", async () => {
+    const onWrong = vi.fn();
+    const input = (
+      <NumberInput aria-label="Tokens" whole min={1} value={null} onChange={() => undefined} onWrong={onWrong} />
+    );
+    const { unmount } = draw(input);
+    for (const text of ["xyz", "-5", "0"]) {
+      await userEvent.clear(screen.getByLabelText("Tokens"));
+      expect(screen.getByLabelText("Tokens")).toBeValid();
+      await userEvent.type(screen.getByLabelText("Tokens"), text);
+      expect(screen.getByLabelText("Tokens")).toBeInvalid();
+      expect(onWrong).toHaveBeenLastCalledWith(true);
+    }
+    unmount();
+    expect(onWrong).toHaveBeenLastCalledWith(false);
+  });
+
   it("steps with the arrow keys and stops at its bounds", async () => {
     draw(<Input whole />);
     const input = screen.getByLabelText("Tokens");
@@ -110,6 +127,24 @@ describe("Notes", () => {
     await userEvent.click(screen.getByRole("button", { name: "Save" }));
     expect(onSave).toHaveBeenLastCalledWith("old and new");
     expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  it("saves when one goes to another field, and says so", async () => {
+    const onSave = vi.fn<(text: string) => Promise<void>>().mockResolvedValue();
+    draw(<Notes label="Notes" value="" onSave={onSave} />);
+    await userEvent.type(screen.getByLabelText("Notes"), "plurals");
+    expect(onSave).not.toHaveBeenCalled();
+    await userEvent.click(document.body);
+    expect(onSave).toHaveBeenCalledExactlyOnceWith("plurals");
+    expect(await screen.findByText("Saved")).toBeVisible();
+  });
+
+  it("saves what is written when it goes away", async () => {
+    const onSave = vi.fn<(text: string) => Promise<void>>().mockResolvedValue();
+    const { unmount } = draw(<Notes label="Notes" value="" onSave={onSave} />);
+    await userEvent.type(screen.getByLabelText("Notes"), "plurals");
+    unmount();
+    expect(onSave).toHaveBeenCalledExactlyOnceWith("plurals");
   });
 });
 

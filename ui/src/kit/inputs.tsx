@@ -1,5 +1,5 @@
 import { Search, X } from "lucide-react";
-import { type ComponentProps, useState } from "react";
+import { type ComponentProps, useEffect, useEffectEvent, useState } from "react";
 import { cx } from "./cx";
 
 /** How every control of one line looks. */
@@ -23,10 +23,22 @@ type NumberInputProps = Omit<ComponentProps<"input">, "value" | "onChange" | "ty
   onChange: (value: number | null) => void;
   /** Refuses fractions while typing. */
   whole?: boolean;
+  /** True when what is typed is no number or beyond the bounds, false when it is one again or the field is gone. */
+  onWrong?: (wrong: boolean) => void;
 };
 
 /** A number. Takes `1e-4`, `2_000_000` and `2,000,000`; arrow keys step it. */
-export function NumberInput({ value, onChange, whole = false, step, min, max, className, ...rest }: NumberInputProps) {
+export function NumberInput({
+  value,
+  onChange,
+  onWrong,
+  whole = false,
+  step,
+  min,
+  max,
+  className,
+  ...rest
+}: NumberInputProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const stride = typeof step === "number" ? step : whole ? 1 : 0.1;
   const read = (text: string): number | null | undefined => {
@@ -35,7 +47,15 @@ export function NumberInput({ value, onChange, whole = false, step, min, max, cl
     const parsed = Number(plain);
     return Number.isFinite(parsed) && !(whole && !Number.isInteger(parsed)) ? parsed : undefined;
   };
-  const wrong = draft !== null && read(draft) === undefined;
+  const typed = draft === null ? value : read(draft);
+  const unread = typed === undefined;
+  const wrong = unread || (typed !== null && (typed < Number(min ?? -Infinity) || typed > Number(max ?? Infinity)));
+  const tell = useEffectEvent((now: boolean) => onWrong?.(now));
+  useEffect(() => {
+    if (!wrong) return;
+    tell(true);
+    return () => tell(false);
+  }, [wrong]);
   return (
     <input
       {...rest}
@@ -51,7 +71,7 @@ export function NumberInput({ value, onChange, whole = false, step, min, max, cl
         if (parsed !== undefined) onChange(parsed);
       }}
       onBlur={() => {
-        if (!wrong) setDraft(null);
+        if (!unread) setDraft(null);
       }}
       onKeyDown={(event) => {
         if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;

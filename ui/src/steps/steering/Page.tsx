@@ -66,6 +66,7 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
   const [choice, change] = useChoice();
   const [adding, setAdding] = useState(false);
   const [shown, setShown] = useState<number>();
+  const [wrong, setWrong] = useState<readonly number[]>([]);
   const runs = useRuns(({ runs }) => runs);
   const [, setParams] = useSearchParams();
   const set = sets.find(({ id }) => id === choice.set) ?? sets[0];
@@ -77,7 +78,9 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
       ? "Add a feature first."
       : edits === null
         ? "A feature cannot be steered with, or is still loading."
-        : null;
+        : wrong.length > 0
+          ? "Write the strength as a number."
+          : null;
   return (
     <Page
       wide
@@ -121,6 +124,12 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
                     colour={colours[place % colours.length] ?? ""}
                     onChange={(next) =>
                       change({ edits: choice.edits.map((each) => (each.latent === next.latent ? next : each)) })
+                    }
+                    onWrong={(is) =>
+                      setWrong((before) => [
+                        ...before.filter((latent) => latent !== edit.latent),
+                        ...(is ? [edit.latent] : []),
+                      ])
                     }
                     onRemove={() => change({ edits: choice.edits.filter(({ latent }) => latent !== edit.latent) })}
                   />

@@ -228,3 +228,17 @@ it("finds what two texts do not share", () => {
   expect(second.filter(({ own }) => own).map(({ text }) => text)).toEqual([" new"]);
   expect(second.map(({ text }) => text).join("")).toBe("the new red house");
 });
+
+it("generates nothing while a strength is no number, and warns of one that is far too great", async () => {
+  fakeStudio(answers);
+  show(chosen);
+  const strength = await screen.findByLabelText("Strength of taxes, as a number");
+  await userEvent.clear(strength);
+  await userEvent.type(strength, "abc");
+  expect(screen.getByRole("button", { name: "Generate" })).toBeDisabled();
+  expect(screen.getByText("Write the strength as a number.")).toBeVisible();
+  await userEvent.clear(strength);
+  await userEvent.type(strength, "1000");
+  expect(screen.getByRole("button", { name: "Generate" })).toBeEnabled();
+  expect(screen.getByText(/Far beyond what is suggested: 3 is/)).toBeVisible();
+});

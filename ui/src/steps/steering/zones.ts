@@ -30,6 +30,11 @@ const words: Record<Zone, string> = {
   extreme: "likely to break the language",
 };
 
+/** Whether no text can be expected any more. */
+export function isFarBeyond(strength: number, { strong }: Suggestion): boolean {
+  return Math.abs(strength) > 3 * strong;
+}
+
 /** What a strength does, in words. */
 export function inWords(mode: Edit["mode"], strength: number, suggestion: Suggestion): string {
   if (strength === 0) return mode === "clamp" ? "switched off" : "changes nothing";

@@ -16,6 +16,8 @@ interface FeatureTileProps {
   colour: string;
   onChange: (edit: Edit) => void;
   onRemove: () => void;
+  /** Its strength is no number. */
+  onWrong: (wrong: boolean) => void;
 }
 
 const help = {
@@ -24,7 +26,7 @@ const help = {
 };
 
 /** One latent that is turned up or down. */
-export function FeatureTile({ set, edit, colour, onChange, onRemove }: FeatureTileProps) {
+export function FeatureTile({ set, edit, colour, onChange, onRemove, onWrong }: FeatureTileProps) {
   const { data: feature } = useQuery(featureQuery(set, edit.latent));
   const suggestion = useQuery(suggestionQuery(set, edit.latent));
   const name = feature?.label ?? `latent ${edit.latent}`;
@@ -55,6 +57,7 @@ export function FeatureTile({ set, edit, colour, onChange, onRemove }: FeatureTi
             strength={edit.strength ?? suggestion.data.moderate}
             suggestion={suggestion.data}
             onChange={(strength) => onChange({ ...edit, strength })}
+            onWrong={onWrong}
           />
         )}
       </div>

@@ -38,13 +38,20 @@ export function PromptCard(props: PromptCardProps) {
   const keep = () => {
     if (text !== prompt) onPrompt(text);
   };
-  const why = missing ?? (text.trim() === "" ? "Write the beginning of a text." : null);
+  const sampled = writing.temperature > 0;
+  const [wrong, setWrong] = useState({ length: false, seed: false });
+  const why =
+    missing ??
+    (text.trim() === ""
+      ? "Write the beginning of a text."
+      : wrong.length || (wrong.seed && sampled)
+        ? "Write the length and the seed as whole numbers."
+        : null);
   const generate = () => {
     if (why !== null || running) return;
     keep();
     onGenerate(text);
   };
-  const sampled = writing.temperature > 0;
   return (
     <Card title="Text to continue">
       <TextArea
@@ -83,6 +90,7 @@ export function PromptCard(props: PromptCardProps) {
                   max={2048}
                   step={16}
                   value={writing.max_new_tokens}
+                  onWrong={(length) => setWrong((before) => ({ ...before, length }))}
                   onChange={(value) =>
                     value !== null && onWriting({ ...writing, max_new_tokens: Math.max(1, Math.min(2048, value)) })
                   }
@@ -100,6 +108,7 @@ export function PromptCard(props: PromptCardProps) {
                   min={0}
                   disabled={!sampled}
                   value={writing.seed}
+                  onWrong={(seed) => setWrong((before) => ({ ...before, seed }))}
                   onChange={(value) => value !== null && onWriting({ ...writing, seed: value })}
                 />
               )}

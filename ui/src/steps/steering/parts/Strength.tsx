@@ -1,11 +1,12 @@
 import { cx } from "@/kit/cx";
+import { number } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import { Slider } from "@/kit/Slider";
 import { Explained } from "@/kit/Tooltip";
 import { useState } from "react";
 import type { Edit } from "../choice";
 import type { Suggestion } from "../queries";
-import { inWords, type Zone, zoneOf, zonesOf } from "../zones";
+import { inWords, isFarBeyond, type Zone, zoneOf, zonesOf } from "../zones";
 
 interface StrengthProps {
   name: string;
@@ -13,6 +14,8 @@ interface StrengthProps {
   strength: number;
   suggestion: Suggestion;
   onChange: (strength: number) => void;
+  /** What is typed is no number. */
+  onWrong: (wrong: boolean) => void;
 }
 
 const fills: Record<Zone, string> = {
@@ -31,7 +34,7 @@ const inks: Record<Zone, string> = {
 };
 
 /** How far a latent is turned, on both sides of nothing, with the zones that its size suggests. */
-export function Strength({ name, mode, strength, suggestion, onChange }: StrengthProps) {
+export function Strength({ name, mode, strength, suggestion, onChange, onWrong }: StrengthProps) {
   // While it is dragged the address stays as it was.
   const [dragged, setDragged] = useState<number | null>(null);
   const value = dragged ?? strength;
@@ -63,6 +66,7 @@ export function Strength({ name, mode, strength, suggestion, onChange }: Strengt
           value={value}
           step={step}
           onChange={(next) => next !== null && onChange(next)}
+          onWrong={onWrong}
         />
         <span className="text-ink-3">
           ×{" "}
@@ -72,6 +76,12 @@ export function Strength({ name, mode, strength, suggestion, onChange }: Strengt
           , <span className={cx("font-medium", inks[zoneOf(value, suggestion)])}>{words}</span>
         </span>
       </div>
+      {isFarBeyond(value, suggestion) && (
+        <p role="status" className="mt-2 text-sm text-danger">
+          Far beyond what is suggested: {number(suggestion.strong)} is a strong push already. Expect the same word over
+          and over.
+        </p>
+      )}
     </div>
   );
 }
