@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Body, Query, Request
+from pydantic import Field
 
+from mistudio.config import Config
 from mistudio.errors import NotAllowedNow
 from mistudio.studio.db import jobs
 from mistudio.studio.db.lifecycle import JobState
@@ -29,6 +31,13 @@ class JobLog(ApiModel):
     """Where the piece begins, in bytes."""
     next_offset: int
     """Where the next one begins."""
+
+
+class JobChange(Config):
+    """What can be changed of a job."""
+
+    priority: int = Field(ge=-10, le=10)
+    """Higher ones go first; 10 runs next."""
 
 
 class JobCounts(ApiModel):
@@ -72,6 +81,14 @@ async def get_job(job_id: str, studio: Studio, transaction: Transaction) -> Data
     """One job."""
     transaction.changed += await reconcile(transaction.session, studio.settings)
     return Data(data=job_out(await commands.find(transaction.session, job_id)))
+
+
+@router.patch("/{job_id}", responses=errors(404, 409))
+async def change_job(
+    job_id: str, change: Annotated[JobChange, Body(examples=[{"priority": 10}])], transaction: Transaction
+) -> Data[JobOut]:
+    """Let a job that waits go before or after the others of its queue."""
+    return Data(data=job_out(await commands.set_priority(transaction.session, job_id, change.priority)))
 
 
 @router.get("/{job_id}/log", responses=errors(404))

@@ -70,7 +70,14 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
-_IDLE: dict[str, Any] = {"lease": None, "lease_until": None, "pid": None, "host": None, "wanted": Wanted.RUN}
+_IDLE: dict[str, Any] = {
+    "lease": None,
+    "lease_until": None,
+    "pid": None,
+    "host": None,
+    "wanted": Wanted.RUN,
+    "rate": None,  # Nothing goes on; the next attempt has a speed of its own.
+}
 
 
 async def get(session: Session, job_id: str) -> Job | None:
@@ -231,6 +238,17 @@ async def resume(session: Session, job_id: str) -> Job | None:
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.PAUSED)
         .values(state=JobState.QUEUED, stalled_attempts=0, **_IDLE)
+        .returning(Job.id)
+    )
+    return await get(session, job_id) if row.scalar_one_or_none() else None
+
+
+async def set_priority(session: Session, job_id: str, priority: int) -> Job | None:
+    """Let a job that waits go before or after others of its queue; None if it does not wait."""
+    row = await session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_((JobState.QUEUED, JobState.PAUSED)))
+        .values(priority=priority)
         .returning(Job.id)
     )
     return await get(session, job_id) if row.scalar_one_or_none() else None

@@ -48,6 +48,8 @@ class JobOut(ApiModel):
     """What it has been asked to do."""
     can_pause: bool
     """Whether it can be paused now: while it waits, or while it runs if it can go on where it was."""
+    priority: int
+    """From -10 to 10; of the jobs that wait in a queue, higher ones go first, and older ones of the same."""
     subject: str | None
     """The channel of what it is about, such as `trainings/{id}`."""
     stage: str | None
@@ -92,6 +94,7 @@ def job_out(job: Job) -> JobOut:
         state=JobState(job.state),
         wanted=job.wanted,
         can_pause=can_pause(job),
+        priority=job.priority,
         subject=job.subject,
         stage=job.stage,
         done=job.done,

@@ -68,6 +68,19 @@ async def resume(session: Session, job_id: str) -> Job:
     return job
 
 
+async def set_priority(session: Session, job_id: str, priority: int) -> Job:
+    """Let a job that waits go before or after others of its queue.
+
+    Raises:
+        NotFound, NotAllowedNow.
+    """
+    before = await find(session, job_id)
+    job = await jobs.set_priority(session, job_id, priority)
+    if job is None:
+        raise NotAllowedNow(f"The job is {before.state}; only one that waits or is paused has a turn to come.")
+    return job
+
+
 async def retry(session: Session, settings: Settings, job_id: str) -> Job:
     """Start a job with the same configuration once more; a training goes on from its last checkpoint.
 

@@ -54,9 +54,12 @@ export const logQuery = (id: string, live: boolean) =>
     refetchInterval: live ? 2000 : false,
   });
 
-export type Command = "pause" | "resume" | "cancel" | "retry";
+export type Command = "first" | "pause" | "resume" | "cancel" | "retry";
+/** The highest priority: such a job is the next of its queue. */
+export const FIRST = 10;
 
 const commands = {
+  first: (params: Params) => unwrap(api.PATCH("/api/v1/jobs/{job_id}", { params, body: { priority: FIRST } })),
   pause: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/pause", { params })),
   resume: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/resume", { params })),
   cancel: (params: Params) => unwrap(api.POST("/api/v1/jobs/{job_id}/cancel", { params })),
@@ -72,7 +75,8 @@ export function useCommand() {
   return useMutation({
     mutationFn: ({ job, command }: { job: Job; command: Command }) => commands[command]({ path: { job_id: job.id } }),
     onSuccess: (job) => client.setQueryData(keys.jobs.one(job.id), job),
-    onError: (error, { command }) => toastError(`The job could not be asked to ${command}`, error),
+    onError: (error, { command }) =>
+      toastError(`The job could not be asked to ${command === "first" ? "run next" : command}`, error),
     onSettled: () => client.invalidateQueries({ queryKey: keys.jobs.all }),
   });
 }

@@ -1,4 +1,5 @@
-import { screen } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import { Route, Routes } from "react-router";
 import { afterEach, expect, it, vi } from "vitest";
 import { createQueryClient } from "@/api/queryClient";
@@ -16,6 +17,7 @@ const job: Job = {
   state: "running",
   wanted: "run",
   can_pause: false,
+  priority: 0,
   subject: null,
   stage: null,
   done: null,
@@ -46,6 +48,16 @@ it("offers Pause only where the job can go on", () => {
 
 it("offers Pause where nothing would be lost", () => {
   draw(<JobActions job={{ ...job, kind: "train", can_pause: true }} />, { client: createQueryClient() });
+  expect(names()).toEqual(["Pause", "Cancel"]);
+});
+
+it("lets a job that waits run next, unless it does", async () => {
+  const asked = fakeStudio({ "PATCH /jobs/job-1": { ...job, state: "queued", priority: 10 } });
+  const waiting: Job = { ...job, state: "queued", can_pause: true };
+  const { rerender } = draw(<JobActions job={waiting} />, { client: createQueryClient() });
+  await userEvent.click(screen.getByRole("button", { name: "Run next" }));
+  await waitFor(() => expect(asked.map(({ body }) => body)).toEqual([{ priority: 10 }]));
+  rerender(<JobActions job={{ ...waiting, priority: 10 }} />);
   expect(names()).toEqual(["Pause", "Cancel"]);
 });
 

@@ -1,12 +1,12 @@
-import { Pause, Play, RotateCcw, Trash2, X } from "lucide-react";
+import { ChevronsUp, Pause, Play, RotateCcw, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { Button, IconButton } from "@/kit/Button";
 import { ConfirmDialog } from "@/kit/Dialog";
-import { type Command, type Job, useCommand, useForget } from "../queries";
+import { type Command, FIRST, type Job, useCommand, useForget } from "../queries";
 
 const offers: Record<Job["state"], readonly Command[]> = {
-  queued: ["pause", "cancel"],
+  queued: ["first", "pause", "cancel"],
   running: ["pause", "cancel"],
   pausing: ["cancel"],
   paused: ["resume", "cancel"],
@@ -16,6 +16,7 @@ const offers: Record<Job["state"], readonly Command[]> = {
   cancelled: ["retry"],
 };
 const looks = {
+  first: { icon: ChevronsUp, text: "Run next" },
   pause: { icon: Pause, text: "Pause" },
   resume: { icon: Play, text: "Resume" },
   cancel: { icon: X, text: "Cancel" },
@@ -36,7 +37,7 @@ export function JobActions({ job, compact = false }: { job: Job; compact?: boole
   return (
     <div className="flex items-center justify-end gap-1">
       {offers[job.state].map((each) => {
-        if (each === "pause" && !job.can_pause) return null;
+        if ((each === "pause" && !job.can_pause) || (each === "first" && job.priority >= FIRST)) return null;
         const { icon, text } = looks[each];
         const disabled = command.isPending || (each === "cancel" && job.wanted === "cancel");
         const press = () => (each === "cancel" ? setAsking("cancel") : void run(each).catch(() => undefined));
