@@ -60,12 +60,16 @@ export interface paths {
         post?: never;
         /**
          * Forget Job
-         * @description Remove a job that has ended from the list; what it made stays.
+         * @description Remove a job that has ended from the list, with its log; what it made stays.
          */
         delete: operations["forget_job"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Job
+         * @description Let a job that waits go before or after the others of its queue.
+         */
+        patch: operations["change_job"];
         trace?: never;
     };
     "/api/v1/jobs/{job_id}/log": {
@@ -99,7 +103,7 @@ export interface paths {
         put?: never;
         /**
          * Pause Job
-         * @description Let the job save what it has and wait.
+         * @description Let the job save what it has and wait; refused while it runs and could only begin again (see `can_pause`).
          */
         post: operations["pause_job"];
         delete?: never;
@@ -160,6 +164,8 @@ export interface paths {
         /**
          * Retry Job
          * @description Start a failed or cancelled job once more, with the same configuration.
+         *
+         *     It takes the role, and is checked against the limits and the room, that starting it anew would be.
          */
         post: operations["retry_job"];
         delete?: never;
@@ -184,6 +190,8 @@ export interface paths {
         /**
          * Add Dataset
          * @description Bring text in, from files, folders, uploads or the Hub, as a job.
+         *
+         *     Refused with the numbers where this machine has not the memory (503) or the disk (507).
          */
         post: operations["add_dataset"];
         delete?: never;
@@ -443,7 +451,8 @@ export interface paths {
          * Add Model
          * @description Fetch a model and keep it as safetensors, as a job.
          *
-         *     `trust_remote_code` runs code of its author on this machine; where others can reach the studio, only admins may.
+         *     Refused with the numbers where this machine has not the memory (503) or the disk (507) for a model that lies here.
+         *     `trust_remote_code` runs code of its author on this machine; where the studio wants tokens, only admins may.
          */
         post: operations["add_model"];
         delete?: never;
@@ -767,7 +776,7 @@ export interface paths {
         put?: never;
         /**
          * Retry Training
-         * @description Go on with a training that failed or was stopped, from its last checkpoint.
+         * @description Go on with a training that failed or was stopped, from its last checkpoint; checked as if it were started.
          */
         post: operations["retry_training"];
         delete?: never;
@@ -835,7 +844,7 @@ export interface paths {
         put?: never;
         /**
          * Evaluate Sae
-         * @description Measure an SAE on text that it was not trained on.
+         * @description Measure an SAE on text that it was not trained on; refused where this machine has not the memory (503).
          */
         post: operations["evaluate_sae"];
         delete?: never;
@@ -920,6 +929,8 @@ export interface paths {
         /**
          * Find Features
          * @description Find what activates every latent of an SAE. Recordings of the text spare running the model.
+         *
+         *     Refused with the numbers where this machine has not the memory (503) or the disk (507).
          */
         post: operations["find_features"];
         delete?: never;
@@ -2801,6 +2812,16 @@ export interface components {
             config: components["schemas"]["ExtractionConfiguration"];
         };
         /**
+         * FailedItem
+         * @description One item of many, such as a file, that was left out.
+         */
+        FailedItem: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * FeatureChange
          * @description What is to be said of a feature; what is not given stays as it is.
          * @example {
@@ -3339,6 +3360,17 @@ export interface components {
             seconds: number;
         };
         /**
+         * JobChange
+         * @description What can be changed of a job.
+         */
+        JobChange: {
+            /**
+             * Priority
+             * @description Higher ones go first; 10 runs next.
+             */
+            priority: number;
+        };
+        /**
          * JobChanged
          * @description A job was created, or came into another state. Channels: `jobs/{id}`, `jobs`, and its subject's.
          */
@@ -3481,6 +3513,16 @@ export interface components {
              */
             wanted: "run" | "pause" | "cancel";
             /**
+             * Can Pause
+             * @description Whether it can be paused now: while it waits, or while it runs if it can go on where it was.
+             */
+            can_pause: boolean;
+            /**
+             * Priority
+             * @description From -10 to 10; of the jobs that wait in a queue, higher ones go first, and older ones of the same.
+             */
+            priority: number;
+            /**
              * Subject
              * @description The channel of what it is about, such as `trainings/{id}`.
              */
@@ -3584,6 +3626,12 @@ export interface components {
             id: string | null;
             /** Name */
             name: string;
+            /**
+             * Failed
+             * @description The first hundred items that failed; the job's log names all.
+             * @default []
+             */
+            failed: components["schemas"]["FailedItem"][];
         };
         /**
          * JobState
@@ -5685,7 +5733,7 @@ export interface components {
         };
         /**
          * TopKConfig
-         * @description A TopK sparse autoencoder (Gao et al. 2024, "Scaling and evaluating sparse autoencoders", arXiv 2406.04093).
+         * @description Each token keeps its k largest pre-activations (Gao et al. 2024, arXiv 2406.04093).
          */
         TopKConfig: {
             /**
@@ -5694,12 +5742,6 @@ export interface components {
              * @constant
              */
             architecture: "topk";
-            /**
-             * K
-             * @description Latents kept per token: the L0.
-             * @default 32
-             */
-            k: number;
             /**
              * Expansion
              * @description Latents per dimension of the input; `d_sae` overrides it.
@@ -5711,6 +5753,12 @@ export interface components {
              * @description Number of latents; `expansion` × the input's width where it is not given.
              */
             d_sae?: number | null;
+            /**
+             * K
+             * @description Latents kept per token: the L0.
+             * @default 32
+             */
+            k: number;
             /**
              * Aux K
              * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
@@ -5888,8 +5936,8 @@ export interface components {
              * @description The architecture and its options.
              * @default {
              *       "architecture": "topk",
-             *       "k": 32,
              *       "expansion": 8,
+             *       "k": 32,
              *       "aux_k": 256,
              *       "aux_coefficient": 0.03125
              *     }
@@ -6600,6 +6648,68 @@ export interface operations {
             };
         };
     };
+    change_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_JobOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     read_log: {
         parameters: {
             query?: {
@@ -6846,6 +6956,15 @@ export interface operations {
                     "application/json": components["schemas"]["Data_JobOut_"];
                 };
             };
+            /** @description This is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description There is nothing at this address. */
             404: {
                 headers: {
@@ -6866,6 +6985,33 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too many requests in a short time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6983,6 +7129,24 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7532,6 +7696,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -7933,6 +8115,24 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9112,6 +9312,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -9387,6 +9605,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description It failed. */
             default: {
                 headers: {
@@ -9418,6 +9654,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_EstimateOut_"];
+                };
+            };
+            /** @description This is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description There is nothing at this address. */
@@ -9648,6 +9893,24 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
