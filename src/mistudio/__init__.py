@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mistudio.language_models.config import ModelConfig as ModelConfig
     from mistudio.language_models.describe import describe as describe
     from mistudio.language_models.loading import load_model as load_model
+    from mistudio.sae.config import BatchTopKConfig as BatchTopKConfig
     from mistudio.sae.config import TopKConfig as TopKConfig
     from mistudio.sae.native_file import load_sae as load_sae
     from mistudio.steering.config import Edit as Edit
@@ -50,6 +51,7 @@ _HOMES = {
     "trace": "mistudio.activations.record",
     "ModelSource": "mistudio.activations.stream",
     "RecordedSource": "mistudio.activations.stream",
+    "BatchTopKConfig": "mistudio.sae.config",
     "TopKConfig": "mistudio.sae.config",
     "load_sae": "mistudio.sae.native_file",
     "TrainConfig": "mistudio.training.config",

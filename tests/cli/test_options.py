@@ -115,3 +115,16 @@ def test_the_seed_orders_the_data(walked: Walked, tmp_path: Path):
 
 def test_a_seed_below_zero_is_refused(walked: Walked):
     assert_refused(walked.run("train", "--activations", walked.activations, "--seed", -1), 2, "--seed")
+
+
+def test_an_architecture_is_trained_with_its_own_options_and_refuses_those_of_others(walked: Walked, tmp_path: Path):
+    config = trained(walked, tmp_path / "sae", *TRAIN, "--arch", "batchtopk", "--threshold-decay", 0.9)
+    assert config["sae"]["architecture"] == "batchtopk"
+    assert config["sae"]["threshold_decay"] == 0.9
+
+    (tmp_path / "run.json").write_text(json.dumps({"sae": {"architecture": "batchtopk", "threshold_decay": 0.5}}))
+    config = trained(walked, tmp_path / "filed", *TRAIN, "--config", tmp_path / "run.json")
+    assert config["sae"]["threshold_decay"] == 0.5
+
+    done = walked.run("train", "--activations", walked.activations, *TRAIN, "--threshold-decay", 0.9)
+    assert_refused(done, 2, "--threshold-decay is an option of batchtopk, not of topk")

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mistudio.sae.architectures.batch_topk import BatchTopKStep, keep_largest
 from mistudio.sae.architectures.topk import TopKStep
-from mistudio.sae.config import TopKConfig
+from mistudio.sae.config import BatchTopKConfig, TopKConfig
 from mistudio.sae.kernels import reference
 from mistudio.sae.kernels.compiled import CompiledKernels
 from mistudio.sae.kernels.portable import PortableKernels
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings, StepKernels
+from mistudio.sae.registry import TRAININGS
 from mistudio.sae.weights import SparseCode, Weights
 from tests.sae.conftest import random_weights
 
@@ -53,16 +55,65 @@ def test_ties_keep_the_lower_latent() -> None:
 
 
 @kernels_each
-@pytest.mark.parametrize("dead_share", [0.0, 0.3])
-def test_loss_and_gradients_are_the_references(kernels: StepKernels, dead_share: float, x_BD: Tensor) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bound", [-1.0, 0.0, 0.7, 9.0])
+def test_what_exceeds_a_bound_is_collected_in_order(kernels: StepKernels, dtype: torch.dtype, bound: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    pre_BF = torch.randn((33, 200), generator=generator).to(dtype)
+    bound_F = bound + torch.rand(200, generator=generator) * 0.1
+    pre_BF[0, 5], bound_F[5] = 0.5, 0.5  # Not above it.
+    code = kernels.above(pre_BF, bound_F)
+    kept_BF = pre_BF.float().relu() * (pre_BF.float() > bound_F)
+    torch.testing.assert_close(dense(code, 200), kept_BF, rtol=0, atol=0)
+    assert code.values_BK.shape[1] >= 1
+    for values_K, latents_K in zip(*code, strict=True):
+        assert latents_K[values_K > 0].diff().gt(0).all()
+
+
+@kernels_each
+def test_the_largest_of_a_batch_are_kept_whatever_the_last_batch_was(kernels: StepKernels, x_BD: Tensor) -> None:
     weights = random_weights()
-    config = TopKConfig(k=7, aux_k=20, aux_coefficient=0.25)
+    step = BatchTopKStep(BatchTopKConfig(k=7), weights, kernels=kernels, gemm_dtype=torch.float32)
+    for factor in (1.0, 0.01, 100.0, 1e-6, 1.0):
+        inputs_BD = x_BD * factor - weights.b_dec_D
+        wanted_BF = reference.encode(x_BD * factor, weights, reference.batch_top_k(7))
+        torch.testing.assert_close(dense(step.select(inputs_BD), 200), wanted_BF)
+
+
+def test_of_equals_at_the_cut_those_are_kept_that_come_first() -> None:
+    code = SparseCode(torch.tensor([[2.0, 1.0, 1.0], [1.0, 3.0, 0.0]]), torch.tensor([[0, 1, 2], [0, 1, 2]]))
+    kept, smallest = keep_largest(code, 3)
+    assert kept.values_BK.tolist() == [[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]]
+    assert smallest == 1.0
+
+
+def test_the_threshold_is_the_running_mean_of_the_smallest_activation_kept(x_BD: Tensor) -> None:
+    config, smallest = BatchTopKConfig(k=7, threshold_decay=0.9), []
+    step = BatchTopKStep(config, random_weights(), gemm_dtype=torch.float32)
+    for factor in (1.0, 2.0, 0.5):
+        acts_BF = reference.encode(x_BD * factor, step.weights, reference.batch_top_k(7))
+        smallest.append(float(acts_BF[acts_BF > 0].min()))
+        step(x_BD * factor)
+    wanted = 0.9 * (0.9 * smallest[0] + 0.1 * smallest[1]) + 0.1 * smallest[2]
+    assert float(step.kept["threshold"]) == pytest.approx(wanted, rel=1e-5)
+
+
+@kernels_each
+@pytest.mark.parametrize("dead_share", [0.0, 0.3])
+@pytest.mark.parametrize("architecture", ["topk", "batchtopk"])
+def test_loss_and_gradients_are_the_references(
+    architecture: str, kernels: StepKernels, dead_share: float, x_BD: Tensor
+) -> None:
+    weights = random_weights()
+    training = TRAININGS[architecture]
+    config = training.config.model_validate({"k": 7, "aux_k": 20, "aux_coefficient": 0.25})
+    keep = {"topk": reference.top_k, "batchtopk": reference.batch_top_k}[architecture](7)
     dead_F = torch.rand(200, generator=torch.Generator().manual_seed(3)) < dead_share
-    step = TopKStep(config, weights, kernels=kernels, gemm_dtype=torch.float32)
+    step = training.step(config, weights, kernels=kernels, gemm_dtype=torch.float32)
     found = step(x_BD, dead_F if dead_share else None)
 
     leaves = weights.map(lambda tensor: tensor.clone().requires_grad_())
-    wanted = reference.loss(x_BD, leaves, config.k, dead_F=dead_F, aux_k=config.aux_k)
+    wanted = reference.loss(x_BD, leaves, keep, dead_F=dead_F, aux_k=config.aux_k)
     (wanted.reconstruction + config.aux_coefficient * wanted.auxiliary).backward()
     torch.testing.assert_close(found.reconstruction, wanted.reconstruction.detach())
     torch.testing.assert_close(found.auxiliary, wanted.auxiliary.detach())
@@ -92,7 +143,7 @@ def test_auxk_gives_dead_latents_a_gradient_in_the_encoder_too(kernels: StepKern
 def test_the_bfloat16_product_stays_near_the_reference(kernels: StepKernels, x_BD: Tensor) -> None:
     weights = random_weights()
     step = TopKStep(TopKConfig(k=7), weights, kernels=kernels, gemm_dtype=torch.bfloat16)
-    wanted = reference.loss(x_BD, weights, 7)
+    wanted = reference.loss(x_BD, weights, reference.top_k(7))
     assert float(step(x_BD).reconstruction) == pytest.approx(float(wanted.reconstruction), rel=0.05)
 
 

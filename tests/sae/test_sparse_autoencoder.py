@@ -16,7 +16,7 @@ from tests.sae.conftest import random_sae
 
 
 def test_encode_and_decode_are_the_references(sae: SparseAutoencoder, x_BD: Tensor) -> None:
-    acts_BF = reference.encode(x_BD, sae.weights, 7)
+    acts_BF = reference.encode(x_BD, sae.weights, reference.top_k(7))
     torch.testing.assert_close(sae.encode(x_BD), acts_BF)
     torch.testing.assert_close(sae(x_BD), reference.decode(acts_BF, sae.weights))
     torch.testing.assert_close(sae.decode(acts_BF), reference.decode(acts_BF, sae.weights))
@@ -43,8 +43,8 @@ def test_weights_that_do_not_fit_each_other_are_refused(weights: Weights) -> Non
 def test_folding_a_scale_into_the_weights_is_exact(weights: Weights, x_BD: Tensor) -> None:
     scale = 3.7
     folded = rescale(weights, scale)
-    wanted = reference.decode(reference.encode(x_BD * scale, weights, 7), weights) / scale
-    torch.testing.assert_close(reference.decode(reference.encode(x_BD, folded, 7), folded), wanted)
+    wanted = reference.decode(reference.encode(x_BD * scale, weights, reference.top_k(7)), weights) / scale
+    torch.testing.assert_close(reference.decode(reference.encode(x_BD, folded, reference.top_k(7)), folded), wanted)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -13,14 +13,15 @@ import json
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from mistudio.config import Config
+from mistudio.config import Config, path_of
 from mistudio.errors import BadInput
+from mistudio.sae.config import TRAINABLE
 
 _Kind = TypeVar("_Kind", bound=Config)
 
@@ -39,6 +40,8 @@ class _Field(NamedTuple):
     info: FieldInfo
     owner: str
     """Class of the configuration that it belongs to; names the panel in `--help`."""
+    architectures: tuple[str, ...] = ()
+    """Those that have it; none where it does not depend on the architecture."""
 
     @property
     def name(self) -> str:
@@ -82,7 +85,9 @@ def configured(
             file = arguments.pop("config_file", None)
             if file is not None:
                 given = {field: value for field, value in given.items() if _is_given(arguments["context"], field.name)}
-            build = functools.partial(_build, kind, given, _read(kind, file) if file is not None else {})
+            content = _read(kind, file) if file is not None else {}
+            given = _of_its_architecture(given, content, fields, arguments.get("context"))
+            build = functools.partial(_build, kind, given, content)
             return verb(**arguments, config=build if leave_out else build())
 
         ordered = sorted([*own, *options], key=lambda parameter: parameter.default is not parameter.empty)
@@ -96,10 +101,63 @@ def configured(
 
 def _flatten(kind: type[Config], path: tuple[str, ...] = ()) -> Iterator[_Field]:
     for name, info in kind.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
-            yield from _flatten(info.annotation, (*path, name))
-        elif name != "architecture":  # --arch chooses the class itself.
+        choices = _choices(info.annotation)
+        if len(choices) > 1:
+            yield from _flatten_choice(choices, info, (*path, name))
+        elif choices:
+            yield from _flatten(choices[0], (*path, name))
+        elif name != "architecture":  # It stands once before the options of all architectures.
             yield _Field((*path, name), info, kind.__name__.removesuffix("Config"))
+
+
+def _flatten_choice(choices: list[type[Config]], info: FieldInfo, path: tuple[str, ...]) -> Iterator[_Field]:
+    """The architecture, then what all have, then what only some have."""
+    names = {choice: choice.model_fields["architecture"].default for choice in choices}
+    default = info.get_default(call_default_factory=True).architecture
+    which = FieldInfo(annotation=Literal[tuple(names.values())], default=default, description="The architecture.")  # type: ignore[arg-type]
+    yield _Field((*path, "architecture"), which, "SAE")
+    flat = {field.name: field for choice in reversed(choices) for field in _flatten(choice, path)}
+    own = []
+    for field in flat.values():
+        having = tuple(name for choice, name in names.items() if field.name in choice.model_fields)
+        if len(having) == len(choices):
+            yield field._replace(owner="SAE")
+        else:
+            own.append(field._replace(architectures=having))
+    yield from own
+
+
+def _of_its_architecture(
+    given: dict[_Field, Any], content: dict[str, Any], fields: list[_Field], context: typer.Context | None
+) -> dict[_Field, Any]:
+    """What is given without the defaults of other architectures.
+
+    Raises:
+        BadInput: an option of another architecture was given.
+    """
+    kept = dict(given)
+    for field in [field for field in given if field.architectures]:
+        which = next(each for each in fields if each.path == (*field.path[:-1], "architecture"))
+        place = content
+        for name in which.path[:-1]:
+            place = place.get(name, {})
+        chosen = given.get(which) or place.get("architecture", which.info.default)
+        if chosen in field.architectures:
+            continue
+        if context is not None and _is_given(context, field.name):
+            raise BadInput(
+                f"--{field.name.replace('_', '-')} is an option of {', '.join(field.architectures)}, not of {chosen}.",
+                remedy=f"Leave it out, or choose --arch {field.architectures[0]}.",
+            )
+        del kept[field]
+    return kept
+
+
+def _choices(annotation: Any) -> list[type[Config]]:
+    """The configurations that a field may hold; none where it holds a plain value."""
+    candidates = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    plain = [get_args(each)[0] if get_origin(each) is Annotated else each for each in candidates]
+    return [each for each in plain if isinstance(each, type) and issubclass(each, Config)]
 
 
 def _option(field: _Field, names: tuple[str, ...] | None) -> inspect.Parameter:
@@ -172,7 +230,7 @@ def _read(kind: type[Config], file: Path) -> dict[str, Any]:
         kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
+        name = path_of(first["loc"], TRAINABLE)
         if first["type"] == "extra_forbidden":
             raise BadInput(f"{file} has a field that does not exist: {name}.", remedy=fields) from error
         message = first["msg"].removeprefix("Value error, ")

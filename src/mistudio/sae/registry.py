@@ -9,13 +9,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import FormatUnsupported
-from mistudio.sae.architectures import gated, jumprelu, standard, topk
-from mistudio.sae.config import GatedConfig, JumpReLUConfig, SaeConfig, StandardConfig, TopKConfig
+from mistudio.sae.architectures import batch_topk, gated, jumprelu, standard, topk
+from mistudio.sae.config import (
+    BatchTopKConfig,
+    FixedL0Config,
+    GatedConfig,
+    JumpReLUConfig,
+    SaeConfig,
+    StandardConfig,
+    TopKConfig,
+)
+from mistudio.sae.sparse_step import SparseStep
 from mistudio.sae.weights import SparseCode, Weights
 
 
 class Architecture(NamedTuple):
-    """What is done differently from one architecture to another."""
+    """How an SAE encodes once it is trained."""
 
     config: type[SaeConfig]
     encode: Callable[[Float[Tensor, "B D"], Weights, Any], SparseCode]
@@ -24,11 +33,30 @@ class Architecture(NamedTuple):
     """Names in `Weights.more`."""
 
 
+class Training(NamedTuple):
+    """How an architecture is trained."""
+
+    config: type[FixedL0Config]
+    step: Callable[..., SparseStep]
+    """Configuration and weights to the step."""
+    to_inference: Callable[[Any, Weights, dict[str, Tensor]], tuple[SaeConfig, Weights]]
+    """Configuration, weights and what the step kept, to what the SAE is once it is trained."""
+
+
+def _as_it_is(config: SaeConfig, weights: Weights, kept: dict[str, Tensor]) -> tuple[SaeConfig, Weights]:  # noqa: ARG001
+    return config, weights
+
+
 ARCHITECTURES = {
     "topk": Architecture(TopKConfig, topk.encode),
     "standard": Architecture(StandardConfig, standard.encode),
     "jumprelu": Architecture(JumpReLUConfig, jumprelu.encode, jumprelu.TENSORS),
     "gated": Architecture(GatedConfig, gated.encode, gated.TENSORS),
+}
+
+TRAININGS = {
+    "topk": Training(TopKConfig, topk.TopKStep, _as_it_is),
+    "batchtopk": Training(BatchTopKConfig, batch_topk.BatchTopKStep, batch_topk.to_inference),
 }
 
 

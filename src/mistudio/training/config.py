@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from mistudio.config import Config
-from mistudio.sae.config import TopKConfig
+from mistudio.sae.config import TopKConfig, TrainableConfig
 
 
 class TrainConfig(Config):
     """One training run."""
 
-    sae: TopKConfig = TopKConfig()
+    sae: TrainableConfig = TopKConfig()
     """The architecture and its options."""
     tokens: int = Field(default=2_000_000, gt=0)
     """Training tokens in all; the data is passed over again where it holds fewer."""

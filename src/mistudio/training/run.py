@@ -15,8 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import Diverged
-from mistudio.sae.architectures.topk import StepLoss, TopKStep, initial_weights
+from mistudio.sae.config import SaeConfig
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
+from mistudio.sae.registry import TRAININGS
+from mistudio.sae.sparse_step import StepLoss, initial_weights
 from mistudio.sae.weights import Weights, rescale
 from mistudio.training.config import TrainConfig
 from mistudio.training.dead_latents import FiringRecord
@@ -58,8 +60,10 @@ class TrainingRun:
         self.config = config
         self.scale = start.scale
         self.steps_done = 0
-        weights = initial_weights(config.sae, start.centre_D.to(device), seed=config.seed)
-        self._step = TopKStep(config.sae, weights)
+        centre_D = start.centre_D.to(device)
+        weights = initial_weights(config.sae.width(len(centre_D)), centre_D, seed=config.seed)
+        self._training = TRAININGS[config.sae.architecture]
+        self._step = self._training.step(config.sae, weights)
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
         self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device)
         self._lr = config.learning_rate(weights.b_enc_F.shape[0])
@@ -75,9 +79,10 @@ class TrainingRun:
         """Tokens trained on so far."""
         return self.steps_done * self.config.batch_size
 
-    def folded_weights(self) -> Weights:
-        """Weights for raw activations."""
-        return rescale(self.weights, self.scale)
+    def result(self) -> tuple[SaeConfig, Weights]:
+        """The trained SAE, for raw activations."""
+        config, weights = self._training.to_inference(self.config.sae, self.weights, self._step.kept)
+        return config, rescale(weights, self.scale)
 
     def step(self, acts_BD: Float[Tensor, "B D"], *, report: bool) -> Report | None:
         """Train on one batch of raw activations.
@@ -132,6 +137,7 @@ class TrainingRun:
         groups = {"weights": self.weights, "first": self.moments.first, "second": self.moments.second}
         tensors = {f"{group}.{name}": t for group, ws in groups.items() for name, t in ws.tensors().items()}
         tensors |= {"silent_F": self.firing.silent_F, "fired_F": self.firing.fired_F}
+        tensors |= {f"kept.{name}": tensor for name, tensor in self._step.kept.items()}
         return tensors, {
             "adam_steps": self.moments.steps,
             "counted_tokens": self.firing.counted_tokens,
@@ -144,6 +150,8 @@ class TrainingRun:
         for group, weights in groups.items():
             for name, tensor in weights.tensors().items():
                 tensor.copy_(tensors[f"{group}.{name}"])
+        for name, tensor in self._step.kept.items():
+            tensor.copy_(tensors[f"kept.{name}"])
         self.firing.silent_F.copy_(tensors["silent_F"])
         self.firing.fired_F.copy_(tensors["fired_F"])
         self.firing.counted_tokens = int(facts["counted_tokens"])

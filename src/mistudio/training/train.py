@@ -181,9 +181,10 @@ def _last_line(folder: Path) -> Report | None:
 
 
 def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds: float, folder: Path) -> None:
+    config, weights = run.result()
     sae = SparseAutoencoder(
-        run.config.sae,
-        run.folded_weights(),
+        config,
+        weights,
         hook=source.hook,
         model_name=source.model_name,
         metadata=_provenance(run, source),
@@ -207,6 +208,7 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
 
 def _provenance(run: TrainingRun, source: ActivationSource) -> dict[str, Any]:
     return {
+        "training_architecture": run.config.sae.architecture,
         "training_tokens": run.tokens_done,
         "training_scale": run.scale,
         "token_filter": source.filter.describe(),

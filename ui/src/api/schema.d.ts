@@ -1470,6 +1470,56 @@ export interface components {
             status: "ok";
         };
         /**
+         * BatchTopKConfig
+         * @description A batch of B tokens keeps its k·B largest pre-activations (Bussmann et al. 2024, arXiv 2412.06410).
+         *
+         *     Tokens that need more latents have more. Once trained it is a JumpReLU SAE: a latent is active above a threshold,
+         *     the running mean of the smallest activation that was kept.
+         */
+        BatchTopKConfig: {
+            /**
+             * Architecture
+             * @default batchtopk
+             * @constant
+             */
+            architecture: "batchtopk";
+            /**
+             * Expansion
+             * @description Latents per dimension of the input; `d_sae` overrides it.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * D Sae
+             * @description Number of latents; `expansion` × the input's width where it is not given.
+             */
+            d_sae?: number | null;
+            /**
+             * K
+             * @description Latents kept per token: the L0.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Aux K
+             * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
+             * @default 256
+             */
+            aux_k: number;
+            /**
+             * Aux Coefficient
+             * @description Weight of the AuxK loss relative to the reconstruction loss.
+             * @default 0.03125
+             */
+            aux_coefficient: number;
+            /**
+             * Threshold Decay
+             * @description Share of the threshold that stays from one step to the next.
+             * @default 0.99
+             */
+            threshold_decay: number;
+        };
+        /**
          * BrokenArtifact
          * @description A directory of the store, or a file of an evaluation, that cannot be used.
          */
@@ -5933,6 +5983,7 @@ export interface components {
          */
         TrainConfig: {
             /**
+             * Sae
              * @description The architecture and its options.
              * @default {
              *       "architecture": "topk",
@@ -5942,7 +5993,7 @@ export interface components {
              *       "aux_coefficient": 0.03125
              *     }
              */
-            sae: components["schemas"]["TopKConfig"];
+            sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"];
             /**
              * Tokens
              * @description Training tokens in all; the data is passed over again where it holds fewer.
@@ -6274,7 +6325,10 @@ export interface components {
             tokens: number;
             /** @description The newest line of the log. */
             last_line: components["schemas"]["TrainingLine"] | null;
-            /** Tokens Per Second */
+            /**
+             * Tokens Per Second
+             * @description While it runs over the last seconds, else of the whole training.
+             */
             tokens_per_second: number | null;
             /**
              * Eta Seconds

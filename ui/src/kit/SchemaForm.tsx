@@ -98,7 +98,7 @@ function Nested({ field, path, form }: { field: FieldDescriptor; path: string; f
   const tag = typeof given === "string" ? given : (tags[0] ?? "");
   return (
     <Disclosure title={label} description={field.description} open>
-      {tags.length > 1 && (
+      {tags.length > 1 && !form.hidden?.includes(`${path}.${field.tag}`) && (
         <Field label={form.labels?.[`${path}.${field.tag}`] ?? format.words(field.tag)} className="mb-4 max-w-80">
           {(ids) => (
             <Select

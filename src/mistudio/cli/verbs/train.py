@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mistudio.activations.stream import ActivationSource
 
 
-@configured(TrainConfig, from_file=True)
+@configured(TrainConfig, from_file=True, names={"architecture": ("--arch",)})
 def train(
     context: typer.Context,
     activations: Annotated[
@@ -36,7 +36,6 @@ def train(
         str | None,
         typer.Option("--hook", help="Hook point, or with its layer: resid_post.15; resid_post if not given."),
     ] = None,
-    arch: Annotated[Literal["topk"], typer.Option("--arch", help="The SAE's architecture.")] = "topk",
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
@@ -64,7 +63,7 @@ def train(
     with console.working() as progress:
         source = _source(context.obj, activations, model, corpus, point, config.seed, progress)
         width = f"k{config.sae.k}-x{config.sae.d_sae or config.sae.expansion:g}"
-        path = inputs.place(context.obj, Kind.SAE, out, source.model_name, source.hook, arch, width)
+        path = inputs.place(context.obj, Kind.SAE, out, source.model_name, source.hook, config.sae.architecture, width)
         if resume:
             _check_begun(path)
         artifact = run(source, config, path, progress=progress)

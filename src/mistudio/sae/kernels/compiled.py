@@ -42,6 +42,22 @@ class CompiledKernels:
         _select(keys_BF.numpy(), latents_BK.numpy(), keys_BK.numpy(), 4 * _use_torchs_threads())
         return SparseCode(keys_BK.view(pre_BF.dtype).float(), latents_BK)
 
+    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> SparseCode:
+        """See `StepKernels.above`."""
+        keys_BF = pre_BF.detach().contiguous().view(torch.int16 if pre_BF.dtype == torch.bfloat16 else torch.int32)
+        bound_F = bound_F.clamp_min(0.0)
+        # A bfloat16 is the upper half of a float32: cut off, the bound's own bits lie at or below it.
+        bits_F = bound_F.view(torch.int32)
+        floor_F = (bits_F >> 16).to(torch.int16) if pre_BF.dtype == torch.bfloat16 else bits_F
+        counts_B = torch.empty(pre_BF.shape[0], dtype=torch.int64)
+        _use_torchs_threads()
+        _count_above(*_arrays(keys_BF, floor_F, counts_B))
+        shape = (pre_BF.shape[0], max(1, int(counts_B.max())))
+        keys_BK, latents_BK = torch.zeros(shape, dtype=keys_BF.dtype), torch.zeros(shape, dtype=torch.int64)
+        _collect_above(*_arrays(keys_BF, floor_F, keys_BK, latents_BK))
+        values_BK = keys_BK.view(pre_BF.dtype).float()
+        return SparseCode(values_BK * (values_BK > bound_F[latents_BK]), latents_BK)
+
     def reconstruct(
         self,
         x_BD: Float[Tensor, "B D"],
@@ -220,6 +236,29 @@ def _select(keys_BF, latents_BK, keys_BK, chunks):
         candidates = np.empty(d_sae, np.int32)
         for b in range(chunk * tokens // chunks, (chunk + 1) * tokens // chunks):
             _select_row(keys_BF[b], scratch, block_max, candidates, latents_BK[b], keys_BK[b])
+
+
+@_parallel
+@no_type_check
+def _count_above(keys_BF, floor_F, counts_B):
+    for b in numba.prange(keys_BF.shape[0]):
+        count = 0
+        for f in range(keys_BF.shape[1]):
+            count += keys_BF[b, f] > 0 and keys_BF[b, f] >= floor_F[f]
+        counts_B[b] = count
+
+
+@_parallel
+@no_type_check
+def _collect_above(keys_BF, floor_F, keys_BK, latents_BK):
+    for b in numba.prange(keys_BF.shape[0]):
+        found = 0
+        for f in range(keys_BF.shape[1]):
+            key = keys_BF[b, f]
+            if key > 0 and key >= floor_F[f]:
+                keys_BK[b, found] = key
+                latents_BK[b, found] = f
+                found += 1
 
 
 @_parallel

@@ -27,6 +27,15 @@ class PortableKernels:
         latents_BK, order_BK = latents_BK.sort(dim=-1)
         return SparseCode(values_BK.gather(-1, order_BK).float().relu(), latents_BK)
 
+    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> SparseCode:
+        """See `StepKernels.above`."""
+        exact_BF = pre_BF.float()
+        code = SparseCode.of_dense(exact_BF * (exact_BF > bound_F.clamp_min(0.0)))
+        # What is padding goes last.
+        latents_BK, order_BK = torch.where(code.values_BK > 0, code.latents_BK, pre_BF.shape[1]).sort(dim=-1)
+        values_BK = code.values_BK.gather(-1, order_BK)
+        return SparseCode(values_BK, latents_BK.clamp_max(pre_BF.shape[1] - 1))
+
     def reconstruct(
         self,
         x_BD: Float[Tensor, "B D"],

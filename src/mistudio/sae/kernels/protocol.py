@@ -55,12 +55,18 @@ class AdamSettings(NamedTuple):
 
 @runtime_checkable
 class StepKernels(Protocol):
-    """The sparse parts of a TopK training step."""
+    """The sparse parts of a training step."""
 
     def top_k(self, pre_BF: Tensor, k: int) -> SparseCode:
         """ReLU of the k largest pre-activations of each token; latent ids ascend, ties keep the lower id.
 
         Where fewer than k are positive the rest is padding of value 0, whose latent ids mean nothing.
+        """
+
+    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> SparseCode:
+        """The positive pre-activations that exceed their latent's bound, as float32; latent ids ascend.
+
+        As wide as the token that has most of them, at least 1; the rest is padding of value 0.
         """
 
     def reconstruct(

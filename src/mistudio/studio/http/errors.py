@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from mistudio.config import path_of
 from mistudio.errors import MistudioError
+from mistudio.sae.config import TRAINABLE
 from mistudio.studio.http.schemas import ErrorAnswer, ErrorBody
 from mistudio.studio.logs import HIDDEN, is_hidden
 
@@ -115,7 +117,7 @@ def install(app: FastAPI) -> None:
 
 def _validation(error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    field = path_of(first["loc"][1:], TRAINABLE) or str(first["loc"][0])
     constraints = {
         name: value for name, value in (first.get("ctx") or {}).items() if isinstance(value, str | int | float)
     }
@@ -126,7 +128,7 @@ def _validation(error: RequestValidationError) -> JSONResponse:
         "field": field,
         "value": HIDDEN if is_hidden(field, value) else shown,
         "constraints": constraints,
-        "problems": [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:20]],
+        "problems": [f"{path_of(each['loc'][1:], TRAINABLE)}: {each['msg']}" for each in error.errors()[:20]],
     }
     message = f"{field}: {first['msg'].removeprefix('Value error, ')}."
     return answer(422, "BadInput", message, details)

@@ -5,6 +5,7 @@ import { Facts, Named } from "@/kit/Facts";
 import { bytes, count, plural } from "@/kit/format";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { checkpointsQuery, type Training } from "../queries";
+import { architectures } from "../architectures";
 
 /** What the training is of, as a list of facts with links. */
 export function MadeOf({ training }: { training: Training }) {
@@ -27,7 +28,10 @@ export function MadeOf({ training }: { training: Training }) {
         ? `read from ${plural(training.recordings.length, "recording")}: ${training.recordings.map(({ name }) => name).join(", ")}`
         : "computed while it trains",
     ],
-    ["SAE", `TopK, ${count(training.d_sae)} latents for ${count(training.d_in)} dimensions, ${config.sae.k} active`],
+    [
+      "SAE",
+      `${architectures[config.sae.architecture]?.name ?? config.sae.architecture}, ${count(training.d_sae)} latents for ${count(training.d_in)} dimensions, ${config.sae.k} active on a token`,
+    ],
     ["Training tokens", count(config.tokens)],
     ["Seed", String(config.seed)],
   ];

@@ -7,6 +7,8 @@ import { short } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import type { FieldDescriptor } from "@/kit/jsonSchema";
 import { SchemaForm } from "@/kit/SchemaForm";
+import { Select } from "@/kit/Select";
+import { architectures } from "../architectures";
 import { templatesQuery } from "../newQueries";
 
 interface OptionsProps {
@@ -26,6 +28,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
     (a, b) => a.config.train.tokens - b.config.train.tokens,
   );
   const sae = recordOf(values.sae);
+  const kind = typeof sae.architecture === "string" ? sae.architecture : "topk";
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
   return (
@@ -54,6 +57,16 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
           ))}
         </ul>
       )}
+      <Field label="Architecture" description={architectures[kind]?.about} className="mb-5 max-w-xl">
+        {(ids) => (
+          <Select
+            {...ids}
+            options={Object.entries(architectures).map(([value, { name }]) => ({ value, label: name }))}
+            value={kind}
+            onChange={(architecture) => onChange({ ...values, sae: { ...shared(sae), architecture } })}
+          />
+        )}
+      </Field>
       <div className="grid gap-5 sm:grid-cols-2 lg:grid-cols-4">
         <Field
           label="Training tokens"
@@ -109,7 +122,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
           values={values}
           onChange={onChange}
           errors={errors}
-          hidden={["tokens", "lr", "sae.k", "sae.expansion"]}
+          hidden={["tokens", "lr", "sae.architecture", "sae.k", "sae.expansion"]}
           advanced={fields.map(({ name }) => name)}
           units={{ batch_size: "tokens", buffer_tokens: "tokens", warmup_steps: "steps", log_every: "steps" }}
           automatic="chosen by itself"
@@ -117,4 +130,11 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
       </div>
     </Card>
   );
+}
+
+const everywhere = ["expansion", "d_sae", "k", "aux_k", "aux_coefficient"];
+
+/** What all architectures have: it stays when another one is chosen. */
+function shared(sae: FormValues): FormValues {
+  return Object.fromEntries(Object.entries(sae).filter(([name]) => everywhere.includes(name)));
 }
