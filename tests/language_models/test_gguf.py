@@ -7,10 +7,11 @@ import gguf
 import pytest
 import torch
 
-from mistudio.errors import BadInput, FormatUnsupported, MissingExtra
+from mistudio.errors import BadInput, FormatUnsupported, MissingExtra, Paused
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.describe import describe
 from mistudio.language_models.loading import load_model, save_model
+from mistudio.progress import StopSwitch
 from tests.tiny_models import tiny_ids, tiny_model, tiny_tokenizer
 
 NAMES = {
@@ -141,3 +142,15 @@ def test_gguf_without_its_packages_is_refused_with_the_remedy(gguf_file, monkeyp
     with pytest.raises(MissingExtra, match=f"the package {package}") as caught:
         load_model(config(gguf_file))
     assert "mistudio[gguf]" in caught.value.remedy
+
+
+class AskedWhileItLoads(StopSwitch):
+    def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:
+        if stage == "model: load":
+            self.pause()
+
+
+def test_unpacking_stops_when_asked_to(tmp_path):
+    with pytest.raises(Paused) as raised:
+        load_model(str(write_gguf(tmp_path / "tiny.gguf")), progress=AskedWhileItLoads())
+    assert any("gguf" in Path(entry.path).name and "transformers" in str(entry.path) for entry in raised.traceback)

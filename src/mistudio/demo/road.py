@@ -88,6 +88,7 @@ class Stages:
 
     def artifact(self, stage: str, path: Path, make: Callable[[Path], Artifact]) -> Artifact:
         """The artifact at `path`, made if it is not there."""
+        self._progress.checkpoint()
         if (path / MANIFEST).is_file():
             self.reused.add(stage)
             artifact = open_artifact(path)

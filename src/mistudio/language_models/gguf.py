@@ -15,6 +15,7 @@ from typing import Any
 from transformers import GgufConfig
 
 from mistudio.errors import MissingExtra
+from mistudio.progress import Progress
 
 
 def needs_gguf() -> None:
@@ -36,8 +37,24 @@ def gguf_options(path: Path) -> dict[str, Any]:
     return {"gguf_file": path.name, "quantization_config": GgufConfig(gguf_file=path.name, dequantize=True)}
 
 
+class _Unseen(io.StringIO):
+    """Where a bar is drawn that nobody sees: every time, the work is asked whether it shall go on."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def write(self, text: str) -> int:
+        """Draw nothing."""
+        self._progress.checkpoint()
+        return len(text)
+
+
 @contextmanager
-def without_its_bar() -> Iterator[None]:
-    """Keep transformers' GGUF reader from drawing its progress bar, for which it has no switch."""
-    with redirect_stderr(io.StringIO()):
+def without_its_bar(progress: Progress) -> Iterator[None]:
+    """Keep transformers' GGUF reader from drawing its progress bar, for which it has no switch.
+
+    Unpacking takes long and asks nobody; its bar, drawn ten times a second, is the place where it can be stopped.
+    """
+    with redirect_stderr(_Unseen(progress)):
         yield

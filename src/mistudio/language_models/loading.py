@@ -155,6 +155,7 @@ def load_model(
         UnsupportedModel: transformers knows no causal language model of that kind.
         MissingExtra: GGUF or quantisation is asked for and its package is not installed.
         NotEnoughMemory: the weights do not fit.
+        Interrupted: `progress` asked to stop.
     """
     config = ModelConfig(source=config) if isinstance(config, str) else config
     progress = progress or Silent()
@@ -172,11 +173,13 @@ def load_model(
         needs_gguf()
         options |= gguf_options(checkpoint.gguf_path)
         del options["use_safetensors"]
-    module = _read_weights(checkpoint, options, _dtype(config.dtype, device))
+    module = _read_weights(checkpoint, options, _dtype(config.dtype, device), progress)
+    progress.checkpoint()
     if config.quantize is None:
         _move(module, device)
     module.train(False).requires_grad_(False)
     tokenizer = _read_tokenizer(checkpoint, config.trust_remote_code)
+    progress.checkpoint()
     progress.advance("model: load", 1, 1)
     return LanguageModel(module, tokenizer, config, checkpoint.digest(), label=checkpoint.name)
 
@@ -213,9 +216,11 @@ def save_model(lm: LanguageModel, out: Path) -> Artifact:
     return Artifact(path=out, manifest=manifest)
 
 
-def _read_weights(checkpoint: Checkpoint, options: dict[str, Any], dtype: torch.dtype | str) -> PreTrainedModel:
+def _read_weights(
+    checkpoint: Checkpoint, options: dict[str, Any], dtype: torch.dtype | str, progress: Progress
+) -> PreTrainedModel:
     # A shape that does not fit the configuration raises here: nothing is ever initialised at random instead.
-    quiet = without_its_bar() if checkpoint.gguf_file else nullcontext()
+    quiet = without_its_bar(progress) if checkpoint.gguf_file else nullcontext()
     with _said(checkpoint), _quietly(), quiet:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(checkpoint.directory), dtype=dtype, output_loading_info=True, **options
