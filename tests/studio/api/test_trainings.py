@@ -173,7 +173,31 @@ def test_the_state_and_the_last_line_are_those_of_now(client, workshop):
     now = client.get(f"/trainings/{training['id']}").json()["data"]
     assert now["state"] == JobState.RUNNING
     assert (now["step"], now["tokens"], now["last_line"]["fvu"]) == (11, 2816, 0.5)
-    assert now["tokens_per_second"] == pytest.approx(1408)
+    assert now["tokens_per_second"] is None  # Nothing was reported by this attempt.
+
+
+def test_an_attempt_that_goes_on_has_no_speed_until_it_has_its_own(client, workshop):
+    training = started(client, workshop.recording())
+    address, job_id = f"/trainings/{training['id']}", training["job"]["id"]
+
+    def claim():
+        return workshop.portal.run(lambda session: jobs.claim(session, "training", lease_seconds=60, host="here"))
+
+    def report(job, rate):
+        values = {"stage": "train", "done": 2816.0, "total": 10000.0, "rate": rate}
+        workshop.portal.run(lambda session: jobs.renew(session, job_id, job.lease, lease_seconds=60, **values))
+
+    first = claim()
+    report(first, 1000.0)
+    now = client.get(address).json()["data"]
+    assert (now["tokens_per_second"], now["eta_seconds"]) == (1000, pytest.approx(7.184))
+    workshop.portal.run(lambda session: jobs.finish(session, job_id, first.lease, JobState.PAUSED))
+    workshop.portal.run(lambda session: jobs.resume(session, job_id))
+    second = claim()
+    now = client.get(address).json()["data"]
+    assert now["tokens_per_second"] is now["eta_seconds"] is now["job"]["rate"] is None
+    workshop.portal.run(lambda session: jobs.release(session, job_id, second.lease, "it was killed"))
+    assert client.get(address).json()["data"]["job"]["eta_seconds"] is None
 
 
 def test_curves_of_few_lines_are_the_lines(client, workshop):

@@ -59,7 +59,11 @@ describe("a job's progress", () => {
     applyEvents(client, delivered(progress(40), progress(50)));
     expect(client.getQueryData(keys.jobs.one("j1"))).toMatchObject({ done: 50, rate: 5, eta_seconds: 4 });
     expect(client.getQueryData(list)).toMatchObject({ items: [{ id: "j0" }, { id: "j1", done: 50 }] });
-    expect(client.getQueryData(keys.trainings.one("t1"))).toMatchObject({ job: { done: 50, metrics: { loss: 0.3 } } });
+    expect(client.getQueryData(keys.trainings.one("t1"))).toMatchObject({
+      tokens_per_second: 5,
+      eta_seconds: 4,
+      job: { done: 50, metrics: { loss: 0.3 } },
+    });
     expect(client.getQueryState(list)?.isInvalidated).toBe(false);
   });
 

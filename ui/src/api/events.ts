@@ -96,12 +96,18 @@ function subjectOf(subject: string | null): readonly Key[] {
     : [];
 }
 
+/** What a training shows of its job's progress. */
+function speedOf({ stage, rate, eta_seconds }: Fields): Fields {
+  if (stage === undefined) return {};
+  return stage === "train" ? { tokens_per_second: rate, eta_seconds } : { tokens_per_second: null, eta_seconds: null };
+}
+
 /** A job stands alone, in lists, and inside the training that it runs. */
 function patchJob(client: QueryClient, id: string, fields: Fields): void {
   const patched = (thing: Fields): Fields | undefined => {
     if (thing.id === id) return { ...thing, ...fields };
     const job = thing.job as Fields | null | undefined;
-    return job?.id === id ? { ...thing, job: { ...job, ...fields } } : undefined;
+    return job?.id === id ? { ...thing, ...speedOf(fields), job: { ...job, ...fields } } : undefined;
   };
   client.setQueryData<Fields>(keys.jobs.one(id), (job) => job && patched(job));
   client.setQueriesData<Fields>(

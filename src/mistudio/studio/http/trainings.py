@@ -79,6 +79,7 @@ class TrainingOut(ApiModel):
     last_line: TrainingLine | None
     """The newest line of the log."""
     tokens_per_second: float | None
+    """While it runs over the last seconds, else of the whole training."""
     eta_seconds: float | None
     """Until the end of the training, while it runs."""
     seconds: float | None
@@ -193,8 +194,8 @@ def _training_out(training: Training, job: Job | None, line: TrainingMetric | No
 
 
 def _speed(job: JobOut | None, line: TrainingMetric | None) -> float | None:
-    if job is not None and job.stage == "train" and job.rate:
-        return job.rate
+    if job is not None and job.state.is_live:  # An earlier attempt's speed says nothing of this one.
+        return job.rate if job.stage == "train" else None
     return line.tokens / line.seconds if line is not None and line.seconds else None
 
 
