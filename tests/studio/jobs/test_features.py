@@ -60,7 +60,7 @@ def test_features_of_a_recording_are_those_that_the_library_finds_and_are_in_the
     assert job.state == "completed", road.log(job.id)
     row = road.row("feature_set", "again")
     assert (row.loaded, row.job_id) == (True, job.id)
-    assert job.result == {"entity": "feature_set", "id": row.id, "name": "again"}
+    assert job.result == {"entity": "feature_set", "id": row.id, "name": "again", "failed": []}
     names = [road.row(entity, name).id for entity, name in (("sae", "road"), ("tokenization", "letters-tiny"))]
     assert [row.sae_id, row.tokenization_id] == names
     numbers, expected = opened(road, "again").statistics, opened(road, "road").statistics

@@ -61,7 +61,7 @@ def test_a_recording_a_training_on_it_and_an_evaluation_follow_one_another(works
     done = workshop.job(evaluated.id)
     assert done.state == "completed", workshop.log(evaluated.id)
     [row] = workshop.portal.run(lambda session: evaluations.of_sae(session, sae.id))
-    assert done.result == {"entity": "evaluation", "id": row.id, "name": f"{row.id}.json"}
+    assert done.result == {"entity": "evaluation", "id": row.id, "name": f"{row.id}.json", "failed": []}
     assert row.result["fvu"] == json.loads(Path(row.path).read_text())["result"]["fvu"]
     assert row.result["config"]["split"] == "held_out"
     assert (row.tokenization_id, row.job_id) == (tokens, evaluated.id)
@@ -169,7 +169,7 @@ def test_the_demo_can_be_stopped_and_goes_on_and_everything_it_made_is_there(wor
     assert done.state == "completed", workshop.log(again.id)
     assert {entity: len(workshop.rows(entity)) for entity in TABLES} == dict.fromkeys(TABLES, 1)
     [sae], [features] = workshop.rows("sae"), workshop.rows("feature_set")
-    assert done.result == {"entity": "feature_set", "id": features.id, "name": features.name}
+    assert done.result == {"entity": "feature_set", "id": features.id, "name": features.name, "failed": []}
     assert features.sae_id == sae.id
     [evaluation] = workshop.portal.run(lambda session: evaluations.of_sae(session, sae.id))
     assert evaluation.result["tokens"] > 0

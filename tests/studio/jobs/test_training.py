@@ -93,7 +93,7 @@ def test_a_training_leaves_an_sae_with_its_whole_log_in_the_table(workshop, unin
     workshop.work()
     done = workshop.job(job.id)
     assert done.state == "completed", workshop.log(job.id)
-    assert done.result == {"entity": "sae", "id": workshop.row("sae", "sae").id, "name": "sae"}
+    assert done.result == {"entity": "sae", "id": workshop.row("sae", "sae").id, "name": "sae", "failed": []}
     assert_same(workshop, training.id, uninterrupted)
 
 

@@ -83,7 +83,7 @@ def test_what_the_job_itself_sealed_before_it_was_killed_is_taken(workshop: Work
     with numbered(number_of(job.id)):
         sealed = add_corpus(request.config, workshop.settings.store.path(Kind.CORPUS, "own"))
     workshop.work("analysis")
-    assert workshop.job(job.id).result == {"entity": "dataset", "id": sealed.manifest.id, "name": "own"}
+    assert workshop.job(job.id).result == {"entity": "dataset", "id": sealed.manifest.id, "name": "own", "failed": []}
     assert not Path(request.config.sources[0]).exists()
 
 

@@ -32,7 +32,7 @@ async def pause(session: Session, job_id: str) -> Job:
         NotFound, NotAllowedNow: also where it runs and could not go on where it was.
     """
     job = await find(session, job_id)
-    if job.state == JobState.RUNNING and not can_pause(job):
+    if job.state == JobState.RUNNING and not REQUESTS[job.kind].resumes:
         raise NotAllowedNow(
             "A job of this kind cannot be paused while it runs: it would have to begin again.",
             remedy="Let it end, or cancel it.",
@@ -42,7 +42,9 @@ async def pause(session: Session, job_id: str) -> Job:
 
 def can_pause(job: Job) -> bool:
     """Whether a job can be paused as it is now, and lose nothing: while it runs, only one that goes on where it was."""
-    return job.state == JobState.QUEUED or (job.state == JobState.RUNNING and REQUESTS[job.kind].resumes)
+    if job.state == JobState.RUNNING:
+        return REQUESTS[job.kind].resumes and job.wanted != Wanted.CANCEL
+    return job.state == JobState.QUEUED
 
 
 async def cancel(session: Session, job_id: str) -> Job:
