@@ -30,7 +30,7 @@ class ContextConfig(Config):
     top: int = Field(default=12, ge=0)
     """Passages with the strongest activations."""
     intervals: int = Field(default=5, ge=0)
-    """Equal-count intervals of the passages that are left, strongest first."""
+    """Equal-count intervals of the passages that are weaker than the top group's, strongest first."""
     per_interval: int = Field(default=3, ge=0)
     """Passages drawn from each interval."""
     window: int = Field(default=16, ge=0)

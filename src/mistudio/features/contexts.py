@@ -2,8 +2,9 @@
 
 1. A peak is a token on which the latent is active and which no stronger token of the same text stands within the window
    of; among equals the first. Only peaks are shown, so that the highlighted token is the strongest of its window.
-2. The top group takes the strongest peaks, the interval groups draw from equal-count intervals of all others.
-3. In each group a document has at most one passage; two passages of the same tokens are shown once a page.
+2. The top group takes the strongest peaks, the interval groups draw from equal-count intervals of the weaker ones.
+3. In each group a document has at most one passage; two passages of the same tokens are shown once a page. What the
+   top group leaves out for that is in no interval either: none is stronger than the weakest of a full top group.
 4. A window ends at its document's end, its context's end, and before BOS, separator and other special tokens.
 
 A latent that is active more than 32,768 times shows the top of its strongest 32,768, and intervals of a seeded sample
@@ -135,6 +136,8 @@ class ContextReader:
         if self._latents.count(latent) > _HITS_AT_ONCE:
             peaks = self._peaks(self._sample(latent, random), config.window)
         peaks = peaks.take(~np.isin(peaks.positions, [c.position + c.peak for c in top]))
+        if len(top) == config.top > 0:  # a full one: what is stronger and not in it has a better one of its text there
+            peaks = peaks.take(peaks.values <= np.float32(top[-1].value))
         for i, part in enumerate(np.array_split(np.arange(len(peaks.positions)), max(1, config.intervals))):
             if not config.intervals or not len(part):
                 continue

@@ -83,7 +83,7 @@ it("shows one feature: how often, how strongly, on what, and what it promotes", 
   show("/features/features-1/7?width=stacked&sort=density");
   await screen.findByRole("heading", { level: 1, name: "Latent 7" });
   expect(screen.getByText(/active on 1 of 250 tokens, most of all on “tax”/)).toBeVisible();
-  expect(await screen.findByText("the 1 strongest of 30 passages")).toBeVisible();
+  expect(await screen.findByText("the 1 strongest of 30 passages, at most one a document")).toBeVisible();
   expect(screen.getByText("peaks from 1 to 8: 6 passages, 20 % of all; 1 drawn")).toBeVisible();
   expect(screen.getByRole("group", { name: "Passage of 1848.txt" })).toHaveTextContent("d the tax of e");
   await userEvent.click(screen.getByRole("radio", { name: "Full" }));
