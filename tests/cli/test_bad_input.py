@@ -66,6 +66,15 @@ def test_an_empty_corpus(walked: Walked, tmp_path: Path, files: dict[str, str]):
     assert nothing_at(walked.run.home / "corpora" / "empty")
 
 
+def test_a_file_that_cannot_be_read_is_left_out_only_where_that_is_asked(walked: Walked, tmp_path: Path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "good.txt").write_text("We the people.")
+    (tmp_path / "texts" / "latin.txt").write_bytes("Größe".encode("latin-1"))
+    assert_refused(walked.run("corpus", "add", tmp_path / "texts", "--name", "strict"), 2, "latin.txt")
+    done = walked.run.ok("corpus", "add", tmp_path / "texts", "--name", "lenient", "--leave-out-unreadable")
+    assert "latin.txt" in done.out + done.err
+
+
 def test_a_corpus_of_one_token(walked: Walked, tmp_path: Path):
     (tmp_path / "one.txt").write_text("a")
     walked.run.ok("corpus", "add", tmp_path / "one.txt", "--name", "one-token")
