@@ -49,6 +49,8 @@ export function Notes({ label, value, onSave, description, placeholder, rows = 4
   });
   useEffect(() => () => leave(), []);
   return (
+    // It is no control: it hears that the focus left all of it.
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions
     <div onBlur={onBlur}>
       <Field label={label} description={description}>
         {(ids) => (

@@ -16,9 +16,23 @@ export function stageInWords(stage: string): string {
   return doing[stage] ?? stage.charAt(0).toUpperCase() + stage.slice(1);
 }
 
-/** What a stage counts; stages that count something else say it in their own name. */
+const counted: Record<string, string> = {
+  "count tokens": "activations",
+  "fill the buffer": "activations",
+  generate: "tokens",
+  "index tokens": "activations",
+  "logit lens": "latents",
+  "measure norms": "contexts",
+  reconstruct: "contexts",
+  sort: "activations",
+  splice: "contexts",
+};
+
+/** What a stage counts, also of one inside another: `features: encode`. */
 export function unitOf(stage: string | null): string | undefined {
   if (stage === null) return undefined;
+  const known = counted[stage.split(": ").at(-1) ?? ""];
+  if (known !== undefined) return known;
   if (/train|record|encode|token/i.test(stage)) return "tokens";
   if (/document/i.test(stage)) return "documents";
   return undefined;

@@ -14,7 +14,7 @@ import { FeatureSets } from "./parts/FeatureSets";
 import { FindDialog } from "./parts/FindDialog";
 import { Files, MadeOf } from "./parts/MadeOf";
 import { Numbers } from "./parts/Numbers";
-import { Working } from "./parts/Working";
+import { useJobsOf, Working } from "./parts/Working";
 import { type SaeDetail, saeQuery } from "./queries";
 
 const crumbs = [{ text: "SAEs", to: "/saes" }];
@@ -23,6 +23,7 @@ export default function SaePage() {
   const { id = "" } = useParams();
   const [view, setView] = useSearchParams();
   const { data: sae, error, isPending, refetch } = useQuery(saeQuery(id));
+  const finding = useJobsOf(id).some(({ kind }) => kind === "find");
   if (isPending) return <SkeletonPage />;
   if (error)
     return (
@@ -57,9 +58,11 @@ export default function SaePage() {
               </ButtonLink>
             </>
           ) : (
-            <Button variant="primary" icon={Boxes} onClick={() => show("find", "1")}>
-              Find features
-            </Button>
+            !finding && (
+              <Button variant="primary" icon={Boxes} onClick={() => show("find", "1")}>
+                Find features
+              </Button>
+            )
           )}
           <DeleteSae sae={sae} />
         </>
@@ -68,7 +71,7 @@ export default function SaePage() {
       <div className="grid gap-4">
         <Working saeId={sae.id} />
         <Numbers sae={sae} />
-        <FeatureSets sae={sae} onFind={() => show("find", "1")} />
+        <FeatureSets sae={sae} finding={finding} onFind={() => show("find", "1")} />
         <Evaluations
           evaluations={sae.evaluation_list}
           shown={view.get("evaluation")}

@@ -145,6 +145,44 @@ it("opens the search for features by its address, and starts it", async () => {
   expect(screen.getByTestId("address")).toHaveTextContent("/saes/sae-1");
 });
 
+it("says what is wrong with the number of tokens or the name before it asks for a search", async () => {
+  const asked = fakeStudio({
+    ...answers,
+    "POST /feature-sets": () => failure(409, "NotAllowedNow", "The model is gone."),
+    "POST /jobs/estimate": { seconds: 125 },
+  });
+  show("/saes/sae-1?find=1");
+  const dialog = await screen.findByRole("dialog", { name: "Find features" });
+  await within(dialog).findByText(/It takes about 2 min/);
+  const [start, most] = [within(dialog).getByRole("button", { name: "Find features" }), /^At most/];
+  for (const text of ["-5", "0", "xyz"]) {
+    await userEvent.clear(within(dialog).getByLabelText(most));
+    await userEvent.type(within(dialog).getByLabelText(most), text);
+    expect(within(dialog).getByText("A whole number of at least 1, or nothing.")).toBeVisible();
+    expect(start).toBeDisabled();
+  }
+  await userEvent.clear(within(dialog).getByLabelText(most));
+  await userEvent.type(within(dialog).getByLabelText("Name"), "my features");
+  expect(within(dialog).getByText(/no spaces/)).toBeVisible();
+  expect(start).toBeDisabled();
+  await userEvent.clear(within(dialog).getByLabelText("Name"));
+  await userEvent.click(start);
+  expect(await within(dialog).findByText("The model is gone.")).toBeVisible();
+  await userEvent.type(within(dialog).getByLabelText("Name"), "x");
+  expect(within(dialog).queryByText("The model is gone.")).toBeNull();
+  expect(asked.filter(({ path }) => path === "/feature-sets")).toHaveLength(1);
+});
+
+it("offers no second search while one runs", async () => {
+  const job = { id: "job-1", kind: "find", state: "running", title: "Find features of first", stage: "encode" };
+  const work = { done: 262_144, total: 697_287, rate: null, eta_seconds: null, subject: "saes/sae-1", request: {} };
+  fakeStudio({ ...answers, "GET /jobs": list([{ ...job, ...work }]) });
+  show("/saes/sae-1");
+  expect(await screen.findByText("262,144 of 697,287 tokens")).toBeVisible();
+  expect(screen.getByText("They are being found")).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Find features" })).toBeNull();
+});
+
 it("says why a measurement was not begun", async () => {
   fakeStudio({ ...answers, "POST /saes/sae-1/evaluations": () => failure(409, "NotAllowedNow", "The model is gone.") });
   show("/saes/sae-1?evaluate=1");

@@ -55,6 +55,20 @@ export const liveJobsQuery = queryOptions({
   meta: { poll: 2000 },
 });
 
+/** What a search would need; null while it cannot be asked for. */
+export const findEstimateQuery = (request: Schemas["Find"] | null) =>
+  queryOptions({
+    queryKey: keys.jobs.list({ estimate: request }),
+    queryFn: ({ signal }) => {
+      if (request === null) throw new Error("nothing to estimate");
+      return unwrap(api.POST("/api/v1/jobs/estimate", { body: request, signal }));
+    },
+    enabled: request !== null,
+    retry: false,
+    placeholderData: (before) => before,
+    staleTime: 30_000,
+  });
+
 export function useEvaluate(saeId: string) {
   const client = useQueryClient();
   return useMutation({

@@ -2,7 +2,7 @@ import { Link } from "react-router";
 import { StatusBadge } from "@/kit/Badge";
 import { Card } from "@/kit/Card";
 import { Progress } from "@/kit/Progress";
-import { stageInWords } from "@/kit/stage";
+import { stageInWords, unitOf } from "@/kit/stage";
 import type { Job } from "../queries";
 
 /** What runs or waits, with its live progress. */
@@ -24,6 +24,7 @@ export function Running({ jobs }: { jobs: readonly Job[] }) {
                 label={stageInWords(job.stage)}
                 done={job.done}
                 total={job.total}
+                unit={unitOf(job.stage)}
                 etaSeconds={job.eta_seconds}
                 tone={job.state === "running" ? "accent" : "quiet"}
               />

@@ -24,6 +24,7 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
   const [split, setSplit] = useState<Split>("held_out");
   const [tokens, setTokens] = useState<number | null>(131_072);
   const [contexts, setContexts] = useState<number | null>(64);
+  const [wrong, setWrong] = useState({ tokens: false, contexts: false });
   const chosen = texts.find(({ id }) => id === text) ?? texts[0];
   const start = () => {
     if (!chosen || tokens === null || contexts === null) return;
@@ -50,7 +51,7 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
       actions={
         <Button
           variant="primary"
-          disabled={!chosen || tokens === null || contexts === null}
+          disabled={!chosen || tokens === null || contexts === null || wrong.tokens || wrong.contexts}
           busy={evaluate.isPending}
           onClick={start}
         >
@@ -64,15 +65,41 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
           {(ids) => <Select {...ids} value={split} onChange={setSplit} options={splits} />}
         </Field>
         <div className="grid gap-5 sm:grid-cols-2">
-          <Field label="To rebuild" unit="tokens" description="For FVU, L0 and dead latents. More is steadier.">
-            {(ids) => <NumberInput {...ids} whole min={1} step={16_384} value={tokens} onChange={setTokens} />}
+          <Field
+            label="To rebuild"
+            unit="tokens"
+            description="For FVU, L0 and dead latents. More is steadier."
+            error={wrong.tokens || tokens === null ? "A whole number of at least 1." : undefined}
+          >
+            {(ids) => (
+              <NumberInput
+                {...ids}
+                whole
+                min={1}
+                step={16_384}
+                value={tokens}
+                onChange={setTokens}
+                onWrong={(is) => setWrong((before) => ({ ...before, tokens: is }))}
+              />
+            )}
           </Field>
           <Field
             label="To predict"
             unit="contexts"
             description="For cross-entropies. Runs the whole model; 0 leaves them out."
+            error={wrong.contexts || contexts === null ? "A whole number, or 0." : undefined}
           >
-            {(ids) => <NumberInput {...ids} whole min={0} step={16} value={contexts} onChange={setContexts} />}
+            {(ids) => (
+              <NumberInput
+                {...ids}
+                whole
+                min={0}
+                step={16}
+                value={contexts}
+                onChange={setContexts}
+                onWrong={(is) => setWrong((before) => ({ ...before, contexts: is }))}
+              />
+            )}
           </Field>
         </div>
         {evaluate.error && <ErrorState error={evaluate.error} title="Nothing was started" compact />}

@@ -20,8 +20,9 @@ const columns: readonly Column<Found>[] = [
   },
   {
     id: "alive",
-    header: "Living latents",
-    definition: "Latents that were active on at least one of these tokens.",
+    header: "Active on these tokens",
+    definition:
+      "Latents that were active on at least one of the tokens read here. The share of dead latents above is counted on the tokens of its measurement: on more text fewer are silent.",
     cell: (set) => `${count(set.alive)} of ${count(set.latents)} (${percent(set.alive / set.latents)})`,
     align: "right",
     width: "minmax(13rem, 1fr)",
@@ -29,8 +30,15 @@ const columns: readonly Column<Found>[] = [
   { id: "made", header: "Found", cell: (set) => <RelativeTime at={set.created_at} />, width: "9rem" },
 ];
 
+interface FeatureSetsProps {
+  sae: SaeDetail;
+  /** A search runs or waits. */
+  finding: boolean;
+  onFind: () => void;
+}
+
 /** What was found with it. */
-export function FeatureSets({ sae, onFind }: { sae: SaeDetail; onFind: () => void }) {
+export function FeatureSets({ sae, finding, onFind }: FeatureSetsProps) {
   const some = sae.feature_set_list.length > 0;
   return (
     <Card
@@ -52,18 +60,25 @@ export function FeatureSets({ sae, onFind }: { sae: SaeDetail; onFind: () => voi
         rowKey={(set) => set.id}
         href={(set) => `/features/${set.id}`}
         empty={
-          <EmptyState
-            icon={Boxes}
-            title="Nobody has looked yet"
-            actions={
-              <Button variant="primary" icon={Boxes} onClick={onFind}>
-                Find features
-              </Button>
-            }
-          >
-            The latents have no names yet. One pass over some text shows for each latent the passages in which it is
-            active.
-          </EmptyState>
+          finding ? (
+            <EmptyState icon={Boxes} title="They are being found">
+              The job above reads text, and keeps for each latent the passages in which it is active. They are listed
+              here when it is done.
+            </EmptyState>
+          ) : (
+            <EmptyState
+              icon={Boxes}
+              title="Nobody has looked yet"
+              actions={
+                <Button variant="primary" icon={Boxes} onClick={onFind}>
+                  Find features
+                </Button>
+              }
+            >
+              The latents have no names yet. One pass over some text shows for each latent the passages in which it is
+              active.
+            </EmptyState>
+          )
         }
       />
     </Card>

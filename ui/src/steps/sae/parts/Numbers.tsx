@@ -50,7 +50,13 @@ export function Numbers({ sae }: { sae: SaeDetail }) {
           definition={l0?.definition}
           size="lg"
         />
-        <Stat label="Dead latents" value={percent(dead?.value)} definition={dead?.definition} size="lg" />
+        <Stat
+          label="Dead latents"
+          value={percent(dead?.value)}
+          definition={dead?.definition}
+          note={dead?.evaluated && newest ? `active on none of ${count(newest.tokens)} tokens` : "in its training"}
+          size="lg"
+        />
         <Stat
           label="Latents"
           value={count(sae.d_sae)}

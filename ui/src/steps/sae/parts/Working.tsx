@@ -1,13 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { Card } from "@/kit/Card";
-import { words } from "@/kit/format";
 import { Progress } from "@/kit/Progress";
+import { stageInWords, unitOf } from "@/kit/stage";
 import { type Job, liveJobsQuery } from "../queries";
+
+/** The jobs that run or wait for an SAE. */
+export function useJobsOf(saeId: string): readonly Job[] {
+  return useQuery(liveJobsQuery).data?.items.filter((job) => isOf(job, saeId)) ?? [];
+}
 
 /** Jobs that work with the SAE just now. */
 export function Working({ saeId }: { saeId: string }) {
-  const jobs = useQuery(liveJobsQuery).data?.items.filter((job) => isOf(job, saeId)) ?? [];
+  const jobs = useJobsOf(saeId);
   if (jobs.length === 0) return null;
   return (
     <Card title="At work">
@@ -23,9 +28,11 @@ export function Working({ saeId }: { saeId: string }) {
               </p>
             ) : (
               <Progress
-                label={words(job.stage)}
+                label={stageInWords(job.stage)}
                 done={job.done ?? 0}
                 total={job.total}
+                unit={unitOf(job.stage)}
+                rate={job.rate}
                 etaSeconds={job.eta_seconds}
                 tone={job.state === "running" ? "accent" : "quiet"}
               />
