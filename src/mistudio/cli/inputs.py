@@ -23,6 +23,7 @@ from mistudio.progress import Progress
 if TYPE_CHECKING:
     from mistudio.activations.outliers import TokenFilter
     from mistudio.corpora.tokens import Tokens
+    from mistudio.evaluation.result import Evaluation
     from mistudio.language_models.loading import LanguageModel
     from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 
@@ -154,6 +155,16 @@ def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
     """A directory that exists, sealed by us or not, or the stored artifact of that name."""
     given = Path(reference).expanduser()
     return given if given.is_dir() else store.find(kind, reference)
+
+
+def keep_evaluation(store: LocalStore, result: Evaluation, sae: Path) -> None:
+    """Let the studio list an evaluation of an SAE that has an id; asked for again, it replaces the one before."""
+    from mistudio.evaluation.result import keep_evaluation as keep
+
+    if (sae / MANIFEST).is_file():
+        sae_id, text_id = open_artifact(sae).manifest.id, str(result.text["id"])
+        name = f"evaluation-{_digest(sae_id, text_id, result.config.model_dump_json())}"
+        keep(result.model_dump(mode="json"), store.home, sae_id, text_id, name)
 
 
 def remark_on_another_model(sae: SparseAutoencoder, lm: LanguageModel) -> None:

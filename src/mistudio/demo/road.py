@@ -36,7 +36,7 @@ from mistudio.demo.packages import MODEL, TEXT, fetch
 from mistudio.demo.showcase import Showcase, steer_with_the_best
 from mistudio.evaluation.config import EvaluateConfig
 from mistudio.evaluation.evaluate import evaluate
-from mistudio.evaluation.result import Evaluation, read_evaluation, write_evaluation
+from mistudio.evaluation.result import Evaluation, keep_evaluation, read_evaluation, write_evaluation
 from mistudio.features.config import FindConfig
 from mistudio.features.find import find
 from mistudio.features.pages import Features
@@ -206,13 +206,17 @@ def _evaluation(
     path = store.home / "demo" / f"{_name('evaluation', sae_artifact, settings)}.json"
     if path.is_file():
         stages.reused.add("evaluate")
-        return read_evaluation(path)
-    token_filter = TokenFilter.from_description(sae.metadata["token_filter"])
-    result = stages.timed(
-        "evaluate", lambda: evaluate(sae, lm, tokens, settings, filter=token_filter, progress=progress)
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_evaluation(result, path)
+        result = read_evaluation(path)
+    else:
+        token_filter = TokenFilter.from_description(sae.metadata["token_filter"])
+        result = stages.timed(
+            "evaluate", lambda: evaluate(sae, lm, tokens, settings, filter=token_filter, progress=progress)
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_evaluation(result, path)
+    sae_id = sae_artifact.manifest.id
+    name = sae_id.replace("sae-", "evaluation-", 1)
+    keep_evaluation(result.model_dump(mode="json"), store.home, sae_id, tokens.artifact.manifest.id, name)
     return result
 
 

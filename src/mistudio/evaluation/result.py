@@ -1,12 +1,14 @@
 """The result of an evaluation: every number, what it was taken over, and what was left out.
 
 `METRICS` in `definitions.py` defines the numbers; fields have the same names. `write_evaluation` and `read_evaluation`
-are the only places that know the file, which is plain JSON.
+are the only places that know the file, which is plain JSON; `keep_evaluation` writes the one that the studio lists.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,28 @@ def write_evaluation(evaluation: Evaluation, path: Path) -> None:
         DiskFull: the disk had no room.
     """
     write_json(path, evaluation.model_dump(mode="json"))
+
+
+def keep_evaluation(result: Mapping[str, Any], home: Path, sae_id: str, tokenization_id: str, name: str) -> Path:
+    """Write a result down where the studio finds it: beside the store, with the SAE and the text that it is of.
+
+    Returns:
+        The file; an older one of that name is replaced.
+
+    Raises:
+        DiskFull: the disk had no room.
+    """
+    path = home / "studio" / "evaluations" / f"{name}.json"
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    content = {
+        "sae_id": sae_id,
+        "tokenization_id": tokenization_id,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "result": dict(result),
+    }
+    write_json(path, content)
+    return path
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -40,7 +40,7 @@ from mistudio.studio.http.metrics import Metrics
 from mistudio.studio.http.pages import Pages
 from mistudio.studio.http.rate_limits import RateLimiter, RateLimits
 from mistudio.studio.http.request_id import HEADER
-from mistudio.studio.http.store_index import look_at_store
+from mistudio.studio.http.store_index import keep_looking, look_at_store, stamps
 from mistudio.studio.logs import configure_logging
 from mistudio.studio.queue.celery_app import Waker
 from mistudio.studio.sampling.machine import Machine
@@ -99,7 +99,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         tasks = [
             asyncio.create_task(keep_sampling(database, machine)),
             asyncio.create_task(limits.keep_summing(database)),
-            asyncio.create_task(_look_at_first(settings, database, features)),
+            asyncio.create_task(_watch_store(settings, database, features)),
         ]
         try:
             yield
@@ -117,13 +117,15 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     return Edge(app, metrics.measure)
 
 
-async def _look_at_first(settings: Settings, database: Database, features: HeldFeatures) -> None:
-    """What the command line made while the studio was down appears by itself."""
+async def _watch_store(settings: Settings, database: Database, features: HeldFeatures) -> None:
+    """What the command line made appears by itself, also while the studio runs."""
+    seen = await asyncio.to_thread(stamps, settings)
     try:
         await look_at_store(settings, database)
         await features.prepare()
     except Exception:
         log.exception("the store could not be looked at")
+    await keep_looking(settings, database, seen)
 
 
 def in_layers(api: ASGIApp, settings: Settings, database: Database, limits: RateLimits, live: LiveEvents) -> ASGIApp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mistudio.studio.db import events, feature_journal
+from mistudio.artifacts.manifest import open_artifact
+from mistudio.evaluation.result import keep_evaluation
+from mistudio.studio.db import artifacts, evaluations, events, feature_journal
+from mistudio.studio.db.session import Database
+from mistudio.studio.http.store_index import keep_looking, stamps
 from mistudio.studio.settings import Settings
 from tests.studio import workshop as shop
 from tests.studio.small_store import copy_store
@@ -51,6 +56,34 @@ def test_what_the_command_line_made_appears_when_the_store_is_looked_at(
     assert len(features) == 5
     told = workshop.portal.run(lambda session: events.since(session, "store", 0))
     assert {event.payload["entity"] for event in told} >= {"dataset", "model", "sae", "feature_set"}
+
+
+def test_what_the_command_line_makes_while_the_studio_runs_appears_by_itself(
+    settings: Settings, small_store: Path, workshop: Workshop
+) -> None:
+    async def watch() -> tuple[list[str], list[str]]:
+        database = Database(str(settings.database_url))
+        before = stamps(settings)
+        copy_store(small_store, settings.home)
+        sae, text = (open_artifact(settings.home / each).manifest.id for each in ("saes/road", "tokens/letters-tiny"))
+        keep_evaluation({"fvu": 0.5}, settings.home, sae, text, "evaluation-1")
+        watching = asyncio.create_task(keep_looking(settings, database, before, every=0.05))
+        try:
+            async with asyncio.timeout(20):
+                found: list[str] = []
+                while not found:
+                    await asyncio.sleep(0.05)
+                    async with database.session() as session:
+                        found = [row.id for row in await evaluations.of_sae(session, sae)]
+            async with database.session() as session:
+                rows, _ = await artifacts.page(session, "feature_set")
+                return found, [row.name for row in rows]
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await database.close()
+
+    assert asyncio.run(watch()) == (["evaluation-1"], ["road"])
 
 
 def test_what_is_broken_is_named_and_what_is_left_over_is_removed(client: httpx.Client, store: Settings) -> None:

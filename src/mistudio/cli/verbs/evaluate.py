@@ -37,11 +37,13 @@ def evaluate(
     from mistudio.sae.native_file import load_sae
 
     with console.working() as progress:
-        loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
+        place = inputs.directory(context.obj, Kind.SAE, sae)
+        loaded = load_sae(place)
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         inputs.remark_on_another_model(loaded, lm)
         result = run(loaded, lm, tokens, config, filter=inputs.token_filter(loaded.metadata), progress=progress)
+    inputs.keep_evaluation(context.obj, result, place)
     if out is not None:
         write_evaluation(result, out)
     if as_json:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mistudio.artifacts.atomic import write_json
 from mistudio.artifacts.manifest import MANIFEST, Artifact, numbered, open_artifact
 from mistudio.artifacts.store import LocalStore
 from mistudio.errors import ArtifactExists, MistudioError, NotFound
+from mistudio.evaluation.result import keep_evaluation
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.session import Session
@@ -94,15 +93,7 @@ class JobContext:
         self, evaluation_id: str, sae_id: str, tokenization_id: str, result: Mapping[str, Any]
     ) -> Made:
         """Keep the result of an evaluation."""
-        path = self.evaluation(evaluation_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "sae_id": sae_id,
-            "tokenization_id": tokenization_id,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "result": dict(result),
-        }
-        write_json(path, content)
+        path = keep_evaluation(result, self.settings.home, sae_id, tokenization_id, evaluation_id)
         self.progress.complete()
         return Made("evaluation", path)
 
