@@ -6,8 +6,11 @@ Anything that is not a `MistudioError` is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar
+
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 
 
 class MistudioError(Exception):
@@ -31,6 +34,12 @@ class MistudioError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, self.remedy, self.details)
+
+
+def reason_of(error: BaseException) -> str:
+    """What another library's error says, for the end of a sentence: its first line, without the system's number."""
+    lines = _NUMBER.sub("", str(error)).strip().splitlines()
+    return (lines or [type(error).__name__])[0].rstrip(".")
 
 
 def _rebuild(kind: type[MistudioError], message: str, remedy: str, details: Mapping[str, object]) -> MistudioError:
@@ -150,7 +159,7 @@ class DownloadFailed(MistudioError):
     """A file could not be fetched, or is not the file that it should be."""
 
     status = 502
-    default_remedy = "Check the network connection and run the same command again; finished downloads are kept."
+    default_remedy = "Check the network connection and try again; finished downloads are kept."
 
 
 class MissingExtra(MistudioError):

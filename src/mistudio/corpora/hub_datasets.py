@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from mistudio.corpora.config import CorpusConfig
 from mistudio.corpora.rows import SourceText, missing_column, text_of_row
-from mistudio.errors import BadInput, DownloadFailed, MistudioError, NotFound
+from mistudio.errors import BadInput, DownloadFailed, MistudioError, NotFound, reason_of
 
 _REACH_SECONDS = 6.0
 
@@ -205,7 +205,7 @@ def _said(error: Exception, source: str) -> MistudioError | None:
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-    first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    first = reason_of(error)
     if isinstance(error, DatasetNotFoundError | RepositoryNotFoundError | RevisionNotFoundError):
         return NotFound(
             f"{source!r} is no file or folder here, and the Hub has no such data set and revision open to you.",

@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils.tqdm import tqdm
 
 from mistudio.artifacts.atomic import disk_full_is_said
-from mistudio.errors import DownloadFailed, FormatUnsupported, MistudioError, UnknownModel
+from mistudio.errors import DownloadFailed, FormatUnsupported, MistudioError, UnknownModel, reason_of
 from mistudio.language_models.description import HubModel
 from mistudio.progress import Progress
 
@@ -100,8 +100,7 @@ def _download(
     except MistudioError:
         raise
     except Exception as error:  # whatever HTTP library the Hub's client is built on this year
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DownloadFailed(f"The download of {source} from the Hub broke off: {reason}") from error
+        raise DownloadFailed(f"The download of {source} from the Hub broke off: {reason_of(error)}.") from error
     snapshot = Path(directory)
     if not (snapshot / "config.json").is_file():
         raise FormatUnsupported(

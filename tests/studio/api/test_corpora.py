@@ -120,6 +120,17 @@ def test_the_refusal_names_the_way_out(client: httpx.Client, folder: Path) -> No
     assert "MISTUDIO_DATA_ROOTS" in error["details"]["remedy"]
 
 
+def test_what_is_neither_a_path_nor_a_name_of_the_hub_is_called_so(client: httpx.Client, folder: Path) -> None:
+    error = refused(client.post("/datasets/preview", json={"source": "asdf qwer !!"}), 404, "NotFound")
+    assert "neither the path of a file or folder here nor a name on the Hugging Face Hub" in error["message"]
+
+
+def test_a_name_that_cannot_be_is_refused_in_words(client: httpx.Client, folder: Path) -> None:
+    wanted = {"config": {"sources": [str(folder)]}, "name": "no spaces!"}
+    error = refused(client.post("/datasets", json=wanted), 422, "BadInput")
+    assert error["message"].startswith("name: a name has at most 100 letters")
+
+
 def test_a_folder_of_too_many_files_is_not_looked_through_for_ever(
     client: httpx.Client, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_directory_becomes_a_model_that_says_what_it_is(
     assert [each["form"] for each in memory["forms"]] == ["float32", "bfloat16", "float16", "8bit", "4bit"]
     assert memory["forms"][0]["bytes"] == 4 * described["parameters"]
     assert "cpu" in memory["forms"][0]["fits_on"]
+    assert all("cpu" not in form["fits_on"] for form in memory["forms"][3:])
     assert {each["device"] for each in memory["free"]} >= {"cpu"}
     refused(client.post("/models", json={"name": "tiny", "config": {"source": str(checkpoint)}}), 409, "ArtifactExists")
     again = ok(client.post("/models", json={"config": {"source": str(checkpoint)}}), 202)["job"]

@@ -73,7 +73,7 @@ class ModelMemory(ApiModel):
     bytes: int
     """Weights only; activations come on top."""
     fits_on: list[str]
-    """The devices that have room for it now, with a tenth more for loading."""
+    """The devices that have room for it now, with a tenth more for loading; `8bit` and `4bit` run on GPUs only."""
 
 
 class DeviceMemory(ApiModel):
@@ -116,6 +116,7 @@ class ModelPreview(ApiModel):
 
 _LINKS_SECONDS, _PREVIEW_SECONDS = 2.0, 7.5
 _DESCRIBE_SECONDS = 60.0
+_ON_GPUS = ("8bit", "4bit")
 _LOADING_SHARE = 1.1
 """Memory that loading takes, as a multiple of the weights."""
 _ADD_EXAMPLES = {
@@ -274,7 +275,11 @@ async def _memory(studio: StudioState, description: ModelDescription) -> MemoryO
         ModelMemory(
             form=each.form,
             bytes=each.bytes,
-            fits_on=[device for device, room in free.items() if each.bytes * _LOADING_SHARE <= room],
+            fits_on=[
+                device
+                for device, room in free.items()
+                if each.bytes * _LOADING_SHARE <= room and (device != "cpu" or each.form not in _ON_GPUS)
+            ],
         )
         for each in description.memory
     ]

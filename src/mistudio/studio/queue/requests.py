@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from mistudio.activations.config import TraceConfig
 from mistudio.config import Config
@@ -18,7 +19,18 @@ from mistudio.training.config import TrainConfig
 
 Queue = Literal["training", "extraction", "analysis", "llm"]
 Entity = Literal["dataset", "tokenization", "model", "recording", "training", "sae", "evaluation", "feature_set"]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def _check_name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(_NAME, value):
+        raise ValueError(
+            "a name has at most 100 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+        )
+    return value
+
+
+Name = Annotated[str, Field(pattern=_NAME), BeforeValidator(_check_name)]
 
 
 class Request(Config):

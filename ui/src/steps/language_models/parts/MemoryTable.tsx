@@ -6,6 +6,7 @@ export function MemoryTable({ memory }: { memory: Memory }) {
   const free = memory.free.map(
     (each) => `${bytes(each.bytes)} on ${each.device === "cpu" ? "the processor" : each.device}`,
   );
+  const hasGpu = memory.free.some((each) => each.device !== "cpu");
   return (
     <div>
       <p className="mb-2 text-sm text-ink-3">
@@ -16,12 +17,15 @@ export function MemoryTable({ memory }: { memory: Memory }) {
           <li key={each.form} className="rounded-lg bg-sunken px-3 py-2">
             <p className="text-sm text-ink-3">{each.form}</p>
             <p className="font-medium text-ink tabular-nums">{bytes(each.bytes)}</p>
-            <p className={each.fits_on.length > 0 ? "text-xs text-accent" : "text-xs text-danger"}>
-              {each.fits_on.length > 0 ? "fits" : "too large"}
-            </p>
+            <Room fits={each.fits_on.length > 0} needsGpu={each.form.endsWith("bit") && !hasGpu} />
           </li>
         ))}
       </ul>
     </div>
   );
+}
+
+function Room({ fits, needsGpu }: { fits: boolean; needsGpu: boolean }) {
+  if (needsGpu) return <p className="text-xs text-ink-3">needs a GPU</p>;
+  return <p className={fits ? "text-xs text-accent" : "text-xs text-danger"}>{fits ? "fits" : "too large"}</p>;
 }
