@@ -50,6 +50,7 @@ function Control({ field, value, onChange, automatic = "automatic", ids }: Schem
           placeholder={placeholder}
           value={typeof value === "number" ? value : null}
           onChange={onChange}
+          onUnread={() => onChange(Number.NaN)}
         />
       );
     case "enum": {

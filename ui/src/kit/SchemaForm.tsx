@@ -24,6 +24,8 @@ export interface SchemaFormProps {
   units?: Readonly<Record<string, string>>;
   /** Said in an empty field whose null means that it is chosen by itself. */
   automatic?: string;
+  /** What an empty field means where that says more than `automatic`, by path. */
+  whenEmpty?: Readonly<Record<string, string>>;
 }
 
 /** The form of a configuration, drawn from its schema: a new field of the library appears here by itself. */
@@ -74,7 +76,7 @@ function Leaf({ field, path, form }: { field: FieldDescriptor; path: string; for
       field={field}
       label={form.labels?.[path] ?? field.label}
       unit={form.units?.[path] ?? ("unit" in field ? field.unit : undefined)}
-      automatic={form.automatic}
+      automatic={form.whenEmpty?.[path] ?? form.automatic}
       value={form.values[field.name]}
       error={form.errors?.[path]}
       onChange={(value) => form.onChange({ ...form.values, [field.name]: value })}

@@ -58,7 +58,8 @@ function problemOf(field: FieldDescriptor, value: unknown, path: string): Record
     }
     case "integer":
     case "number": {
-      const wrong = typeof value === "number" ? outside(field, value) : "This must be a number.";
+      const wrong =
+        typeof value === "number" && !Number.isNaN(value) ? outside(field, value) : "This must be a number.";
       return wrong === undefined ? {} : { [path]: wrong };
     }
     case "string":

@@ -19,12 +19,14 @@ export function TextArea({ className, rows = 4, ...rest }: ComponentProps<"texta
 
 type NumberInputProps = Omit<ComponentProps<"input">, "value" | "onChange" | "type"> & {
   value: number | null;
-  /** Null when the field is emptied; not called while the text is no number. */
+  /** Null when the field is emptied; not called while the text is no number: see `onWrong` and `onUnread`. */
   onChange: (value: number | null) => void;
   /** Refuses fractions while typing. */
   whole?: boolean;
   /** True when what is typed is no number or beyond the bounds, false when it is one again or the field is gone. */
   onWrong?: (wrong: boolean) => void;
+  /** For forms that judge all of their values: what is typed is no number. */
+  onUnread?: () => void;
 };
 
 /** A number. Takes `1e-4`, `2_000_000` and `2,000,000`; arrow keys step it. */
@@ -32,6 +34,7 @@ export function NumberInput({
   value,
   onChange,
   onWrong,
+  onUnread,
   whole = false,
   step,
   min,
@@ -48,7 +51,7 @@ export function NumberInput({
     return Number.isFinite(parsed) && !(whole && !Number.isInteger(parsed)) ? parsed : undefined;
   };
   const typed = draft === null ? value : read(draft);
-  const unread = typed === undefined;
+  const unread = typed === undefined || Number.isNaN(typed);
   const wrong = unread || (typed !== null && (typed < Number(min ?? -Infinity) || typed > Number(max ?? Infinity)));
   const tell = useEffectEvent((now: boolean) => onWrong?.(now));
   useEffect(() => {
@@ -68,7 +71,8 @@ export function NumberInput({
       onChange={(event) => {
         setDraft(event.target.value);
         const parsed = read(event.target.value);
-        if (parsed !== undefined) onChange(parsed);
+        if (parsed === undefined) onUnread?.();
+        else onChange(parsed);
       }}
       onBlur={() => {
         if (!unread) setDraft(null);
@@ -87,7 +91,7 @@ export function NumberInput({
 
 /** Whole numbers in groups of three, as they are read; the field takes them back. */
 function writtenNumber(value: number | null): string {
-  if (value === null) return "";
+  if (value === null || Number.isNaN(value)) return "";
   return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : String(value);
 }
 

@@ -39,7 +39,7 @@ export default function ModelPage() {
         </>
       }
     >
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         <Inside model={model} />
         <SaesOf model={model} />
         <Card title="Made from">

@@ -5,17 +5,29 @@ import { ApiError } from "@/api/errors";
 import { openapiQuery } from "@/api/schemas";
 import { ErrorState } from "@/kit/ErrorState";
 import { defaultsOf, type FormValues, problemsOf } from "@/kit/formValues";
+import { words } from "@/kit/format";
 import { fieldsOf } from "@/kit/jsonSchema";
+import { nameProblem } from "@/kit/nameProblem";
 import { Page } from "@/kit/Page";
 import { SkeletonPage } from "@/kit/Skeleton";
-import { estimateQuery, modelsQuery, type Template, templatesQuery, tokenizationsQuery, useStart } from "./newQueries";
+import {
+  datasetsQuery,
+  estimateQuery,
+  modelsQuery,
+  recordingsQuery,
+  type Template,
+  templatesQuery,
+  tokenizationsQuery,
+  useStart,
+} from "./newQueries";
 import { EstimateCard } from "./parts/EstimateCard";
 import { OptionsCard } from "./parts/OptionsCard";
 import { Preparation } from "./parts/Preparation";
 import { SourceCard } from "./parts/SourceCard";
 import { StartCard } from "./parts/StartCard";
+import { labels } from "./optionNames";
 import type { TrainRequest } from "./queries";
-import { useChoice } from "./useChoice";
+import { type Choice, useChoice } from "./useChoice";
 
 const crumbs = [{ text: "Training", to: "/training" }];
 
@@ -39,7 +51,6 @@ function useTemplateOfAddress(): Template | undefined {
 
 function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
   const navigate = useNavigate();
-  const [choice, change] = useChoice();
   const [values, setValues] = useState<FormValues>(() => defaultsOf(fields));
   const [template, setTemplate] = useState<string | null>(null);
   const asked = useTemplateOfAddress();
@@ -51,6 +62,9 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
   }
   const [name, setName] = useState("");
   const models = useQuery(modelsQuery).data?.items ?? [];
+  const datasets = useQuery(datasetsQuery).data?.items ?? [];
+  const recordings = useQuery(recordingsQuery).data?.items ?? [];
+  const [choice, choose] = useChoice({ models, datasets, recordings });
   const tokenizations = useQuery(tokenizationsQuery).data?.items ?? [];
   const start = useStart();
   const problems = problemsOf(fields, values);
@@ -65,7 +79,7 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
     const common = {
       kind: "train" as const,
       config: values as TrainRequest["config"],
-      name: name === "" ? null : name,
+      name: name.trim() === "" ? null : name.trim(),
     };
     if (choice.from === "recording")
       return choice.recording === null
@@ -75,8 +89,19 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
     const hook = `${choice.site}.${choice.layer ?? Math.floor(model.n_layers / 2)}`;
     return { ...common, recording_ids: [], model_id: model.id, tokenization_id: tokenization.id, hook };
   })();
-  const estimate = useQuery(estimateQuery(useDeferredValue(request)));
+  const misnamed = nameProblem(name.trim());
+  // The estimate does not hang on the name, nor fail because of it.
+  const estimate = useQuery(estimateQuery(useDeferredValue(request && { ...request, name: null })));
   const refused = start.error instanceof ApiError ? start.error.fields("config") : {};
+  const missing = request === null ? missingOf(choice, problems) : null;
+  // What was refused before says nothing of what is asked for now.
+  const anew =
+    <Value,>(set: (value: Value) => void) =>
+    (value: Value) => {
+      start.reset();
+      set(value);
+    };
+  const change = anew(choose);
 
   return (
     <Page
@@ -84,7 +109,7 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
       crumbs={crumbs}
       description="A sparse autoencoder learns to write each of the model's activations as a sum of a few latents out of thousands."
     >
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         <SourceCard choice={choice} change={change} />
         {needsTokens && choice.dataset !== null && (
           <Preparation choice={{ ...choice, model: model.id, dataset: choice.dataset }} change={change} />
@@ -92,13 +117,14 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
         <OptionsCard
           fields={fields}
           values={values}
-          onChange={(next) => {
+          onChange={anew((next) => {
             setTemplate(null);
             setValues(next);
-          }}
+          })}
           errors={{ ...problems, ...refused }}
           template={template}
           onTemplate={(chosen, next) => {
+            start.reset();
             setTemplate(chosen);
             setValues(next);
           }}
@@ -107,12 +133,19 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
           estimate={request === null ? undefined : estimate.data}
           error={request === null ? null : estimate.error}
           waiting={request !== null && estimate.isPending}
+          missing={missing}
         />
         <StartCard
           name={name}
-          onName={setName}
+          onName={anew(setName)}
+          misnamed={misnamed}
           request={request}
-          fits={estimate.data?.fits ?? true}
+          why={
+            missing ??
+            (misnamed === undefined ? null : "The name cannot be used.") ??
+            (estimate.error === null ? null : "What it takes, above, says why it cannot be started.") ??
+            (estimate.data?.fits === false ? "It does not fit on this machine: see above." : null)
+          }
           busy={start.isPending}
           error={start.error}
           onStart={(whole) =>
@@ -122,4 +155,14 @@ function Form({ fields }: { fields: ReturnType<typeof fieldsOf> }) {
       </div>
     </Page>
   );
+}
+
+/** Why nothing can be asked for yet. */
+function missingOf(choice: Choice, problems: Readonly<Record<string, string>>): string {
+  const [wrong] = Object.entries(problems);
+  if (wrong) return `Mend what is marked above first. ${labels[wrong[0]] ?? words(wrong[0])}: ${wrong[1]}`;
+  if (choice.from === "recording") return "Choose a recording first.";
+  if (choice.model === null) return "Choose a model first.";
+  if (choice.dataset === null) return "Choose a text first.";
+  return "Tokenize the text for this model first.";
 }

@@ -38,13 +38,13 @@ export default function TrainingPage() {
       aside={<StatusBadge state={training.state} />}
       actions={<TrainingActions training={training} />}
     >
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         {training.job?.error && <Failure error={training.job.error} />}
         {training.state === "queued" && <Waiting />}
         {(live || training.state === "paused") && <Running training={training} />}
         <Numbers training={training} />
         <TrainingCurves id={training.id} />
-        <div className="grid items-start gap-4 lg:grid-cols-2">
+        <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
           <MadeOf training={training} />
           <Outcome training={training} />
         </div>
@@ -59,6 +59,17 @@ export default function TrainingPage() {
 
 function Running({ training }: { training: Training }) {
   const { job } = training;
+  if (isStarting(training))
+    return (
+      <Card>
+        <Progress label="Starting…" done={0} total={null} bare />
+        <p role="status" className="mt-2 text-sm text-ink-2">
+          {(job?.attempts ?? 0) > 1
+            ? "Starting… It goes on from its last checkpoint."
+            : "Starting… The model or the recording is being loaded."}
+        </p>
+      </Card>
+    );
   return (
     <Card>
       <Progress
@@ -72,6 +83,11 @@ function Running({ training }: { training: Training }) {
       />
     </Card>
   );
+}
+
+/** A process has taken it up, and told of no speed yet: the other numbers are of an earlier one. */
+function isStarting({ state, job }: Training): boolean {
+  return state === "running" && job !== null && (job.stage === null || job.rate === null);
 }
 
 function Waiting() {

@@ -12,14 +12,29 @@ export interface Choice {
   preparing: string | null;
 }
 
-export function useChoice(): [Choice, (changes: Partial<Choice>) => void] {
+interface Known {
+  id: string;
+}
+
+/** What there is to choose from. */
+export interface There {
+  models: readonly Known[];
+  datasets: readonly Known[];
+  recordings: readonly Known[];
+}
+
+/** Where there is one only, it is chosen: a recording before a model and text, which take longer. */
+export function useChoice(there: There): [Choice, (changes: Partial<Choice>) => void] {
   const [view, setView] = useSearchParams();
   const layer = view.get("layer");
+  const only = (some: readonly Known[]) => (some.length === 1 ? (some[0]?.id ?? null) : null);
+  const named = view.has("model") || view.has("dataset");
+  const first = !named && only(there.recordings) !== null ? "recording" : "model";
   const choice: Choice = {
-    from: view.get("from") === "recording" ? "recording" : "model",
-    model: view.get("model"),
-    dataset: view.get("dataset"),
-    recording: view.get("recording"),
+    from: (view.get("from") ?? first) === "recording" ? "recording" : "model",
+    model: view.get("model") ?? only(there.models),
+    dataset: view.get("dataset") ?? only(there.datasets),
+    recording: view.get("recording") ?? only(there.recordings),
     site: view.get("site") ?? "resid_post",
     layer: layer === null ? null : Number(layer),
     preparing: view.get("preparing"),

@@ -5,6 +5,7 @@ import { Dialog } from "@/kit/Dialog";
 import { ErrorState } from "@/kit/ErrorState";
 import { Field } from "@/kit/Field";
 import { TextInput } from "@/kit/inputs";
+import { nameProblem } from "@/kit/nameProblem";
 import { toast } from "@/kit/toast";
 import { type Preview, useAdd, usePreview, useUpload, type Wanted } from "../queries";
 import { AddOptions } from "./AddOptions";
@@ -28,10 +29,12 @@ export function AddDataset({ open, onClose }: { open: boolean; onClose: () => vo
 function Steps({ onClose }: { onClose: () => void }) {
   const [source, setSource] = useState("");
   const [wanted, setWanted] = useState<Wanted | null>(null);
+  const [wrong, setWrong] = useState(false);
   const file = useRef<HTMLInputElement>(null);
   const preview = usePreview();
   const upload = useUpload();
   const add = useAdd();
+  const misnamed = nameProblem(wanted?.name.trim() ?? "");
 
   const look = async (from: string, more: { split?: string; config_name?: string } = {}) => {
     const found = await preview.mutateAsync({ source: from, ...more });
@@ -44,17 +47,20 @@ function Steps({ onClose }: { onClose: () => void }) {
   };
   const start = () => {
     if (wanted === null) return;
-    add.mutate(wanted, {
-      onSuccess: ({ job }) => {
-        toast({
-          tone: "info",
-          title: job.title,
-          text: "It runs as a job.",
-          link: { text: "Watch", to: `/jobs/${job.id}` },
-        });
-        onClose();
+    add.mutate(
+      { ...wanted, name: wanted.name.trim() },
+      {
+        onSuccess: ({ job }) => {
+          toast({
+            tone: "info",
+            title: job.title,
+            text: "It runs as a job.",
+            link: { text: "Watch", to: `/jobs/${job.id}` },
+          });
+          onClose();
+        },
       },
-    });
+    );
   };
   const error = upload.error ?? preview.error ?? add.error;
   return (
@@ -77,6 +83,9 @@ function Steps({ onClose }: { onClose: () => void }) {
               onChange={(event) => {
                 setSource(event.target.value);
                 setWanted(null);
+                preview.reset();
+                upload.reset();
+                add.reset();
               }}
             />
           )}
@@ -106,12 +115,22 @@ function Steps({ onClose }: { onClose: () => void }) {
           <AddOptions
             preview={preview.data}
             wanted={wanted}
-            onChange={setWanted}
+            onChange={(next) => {
+              add.reset();
+              setWanted(next);
+            }}
+            wrong={wrong}
+            onWrong={setWrong}
             onLook={(more) => void look(wanted.source, more).catch(() => undefined)}
           />
           <div className="flex justify-end gap-2">
             <Button onClick={onClose}>Close</Button>
-            <Button variant="primary" busy={add.isPending} onClick={start}>
+            <Button
+              variant="primary"
+              disabled={wrong || misnamed !== undefined || preview.isPending || preview.isError}
+              busy={add.isPending}
+              onClick={start}
+            >
               Add it
             </Button>
           </div>

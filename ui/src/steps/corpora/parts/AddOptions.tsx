@@ -1,6 +1,7 @@
 import { Field } from "@/kit/Field";
 import { percent } from "@/kit/format";
 import { NumberInput, TextInput } from "@/kit/inputs";
+import { nameProblem } from "@/kit/nameProblem";
 import { Select } from "@/kit/Select";
 import { Slider } from "@/kit/Slider";
 import type { Preview, Wanted } from "../queries";
@@ -11,15 +12,22 @@ interface OptionsProps {
   onChange: (wanted: Wanted) => void;
   /** Another part of the data set is chosen: look into that. */
   onLook: (more: { split?: string; config_name?: string }) => void;
+  /** The number of documents cannot be used. */
+  wrong: boolean;
+  onWrong: (wrong: boolean) => void;
 }
 
 /** What is taken of a source, and how much is set aside. */
-export function AddOptions({ preview, wanted, onChange, onLook }: OptionsProps) {
+export function AddOptions({ preview, wanted, onChange, onLook, wrong, onWrong }: OptionsProps) {
   const set = (changes: Partial<Wanted>) => onChange({ ...wanted, ...changes });
   const named = (names: readonly string[]) => names.map((name) => ({ value: name, label: name }));
   return (
     <div className="grid gap-5 sm:grid-cols-2">
-      <Field label="Name" description="In the studio; taken from the source if you leave it empty.">
+      <Field
+        label="Name"
+        description="In the studio; taken from the source if you leave it empty."
+        error={nameProblem(wanted.name.trim())}
+      >
         {(ids) => <TextInput {...ids} value={wanted.name} onChange={(event) => set({ name: event.target.value })} />}
       </Field>
       {preview.columns.length > 1 && (
@@ -60,8 +68,22 @@ export function AddOptions({ preview, wanted, onChange, onLook }: OptionsProps) 
           )}
         </Field>
       )}
-      <Field label="At most" unit="documents" description="Empty: all of them.">
-        {(ids) => <NumberInput {...ids} whole min={1} value={wanted.limit} onChange={(limit) => set({ limit })} />}
+      <Field
+        label="At most"
+        unit="documents"
+        description="Empty: all of them."
+        error={wrong ? "A whole number of at least 1, or nothing." : undefined}
+      >
+        {(ids) => (
+          <NumberInput
+            {...ids}
+            whole
+            min={1}
+            value={wanted.limit}
+            onChange={(limit) => set({ limit })}
+            onWrong={onWrong}
+          />
+        )}
       </Field>
       <Field
         label="Set aside for evaluation"

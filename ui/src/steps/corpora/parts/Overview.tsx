@@ -7,7 +7,7 @@ import type { Dataset } from "../queries";
 /** What it is, in numbers, and what comes next. */
 export function Overview({ dataset }: { dataset: Dataset }) {
   return (
-    <div className="grid gap-4">
+    <div className="grid grid-cols-1 gap-4">
       {dataset.tokenizations === 0 && (
         <div className="flex flex-wrap items-center justify-between gap-3 rounded-xl border border-accent/30 bg-accent-soft/40 p-4">
           <p className="text-ink-2">Next: tokenize it for the model that shall read it.</p>

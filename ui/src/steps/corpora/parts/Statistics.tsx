@@ -37,7 +37,7 @@ export function Statistics({ dataset }: { dataset: Dataset }) {
       </EmptyState>
     );
   return (
-    <div className="grid gap-4">
+    <div className="grid grid-cols-1 gap-4">
       {list.length > 1 && (
         <div className="w-80">
           <Select

@@ -16,7 +16,7 @@ import { TokenizeCard } from "./TokenizeCard";
 export function Tokenizations({ dataset }: { dataset: Dataset }) {
   const { data, error, isPending, refetch } = useQuery(tokenizationsQuery(dataset.id));
   return (
-    <div className="grid gap-4">
+    <div className="grid grid-cols-1 gap-4">
       <TokenizeCard dataset={dataset} />
       {isPending ? (
         <SkeletonText />

@@ -4,6 +4,7 @@ import { Dialog } from "@/kit/Dialog";
 import { ErrorState } from "@/kit/ErrorState";
 import { Field } from "@/kit/Field";
 import { TextInput } from "@/kit/inputs";
+import { nameProblem } from "@/kit/nameProblem";
 import { Select } from "@/kit/Select";
 import { Switch } from "@/kit/Switch";
 import { toast } from "@/kit/toast";
@@ -32,11 +33,17 @@ function Steps({ onClose }: { onClose: () => void }) {
   const [wanted, setWanted] = useState(first);
   const preview = usePreview();
   const add = useAdd();
-  const set = (changes: Partial<Wanted>) => setWanted({ ...wanted, ...changes });
+  // What failed before says nothing of what is asked for now.
+  const set = (changes: Partial<Wanted>) => {
+    if (changes.source !== undefined) preview.reset();
+    add.reset();
+    setWanted({ ...wanted, ...changes });
+  };
   const source = wanted.source.trim();
+  const misnamed = nameProblem(wanted.name.trim());
   const start = () =>
     add.mutate(
-      { ...wanted, source },
+      { ...wanted, name: wanted.name.trim(), source },
       {
         onSuccess: ({ job }) => {
           toast({
@@ -81,7 +88,7 @@ function Steps({ onClose }: { onClose: () => void }) {
         </section>
       )}
       <div className="grid gap-5 sm:grid-cols-2">
-        <Field label="Name" description="In the studio; taken from the source if you leave it empty.">
+        <Field label="Name" description="In the studio; taken from the source if you leave it empty." error={misnamed}>
           {(ids) => <TextInput {...ids} value={wanted.name} onChange={(event) => set({ name: event.target.value })} />}
         </Field>
         <Field label="Number format" description="What is fastest here, if you leave it automatic.">
@@ -123,7 +130,12 @@ function Steps({ onClose }: { onClose: () => void }) {
       {add.error && <ErrorState error={add.error} compact />}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>Close</Button>
-        <Button variant="primary" disabled={source === ""} busy={add.isPending} onClick={start}>
+        <Button
+          variant="primary"
+          disabled={source === "" || misnamed !== undefined || preview.isPending || preview.isError}
+          busy={add.isPending}
+          onClick={start}
+        >
           Add it
         </Button>
       </div>

@@ -6,8 +6,16 @@ import { Skeleton } from "@/kit/Skeleton";
 import { Stat, Stats } from "@/kit/Stat";
 import type { Estimate } from "../queries";
 
+interface EstimateProps {
+  estimate?: Estimate;
+  error: unknown;
+  waiting: boolean;
+  /** Why there is none yet. */
+  missing: string | null;
+}
+
 /** What it will take, before it begins. */
-export function EstimateCard({ estimate, error, waiting }: { estimate?: Estimate; error: unknown; waiting: boolean }) {
+export function EstimateCard({ estimate, error, waiting, missing }: EstimateProps) {
   return (
     <Card title="What it takes">
       {error !== null ? (
@@ -16,7 +24,7 @@ export function EstimateCard({ estimate, error, waiting }: { estimate?: Estimate
         waiting ? (
           <Skeleton className="h-16" />
         ) : (
-          <p className="text-ink-3">Choose what to open, and this says how much memory, disk and time it takes.</p>
+          <p className="text-ink-3">{missing} This then says how much memory, disk and time it takes.</p>
         )
       ) : (
         <>

@@ -9,7 +9,11 @@ import type { FieldDescriptor } from "@/kit/jsonSchema";
 import { SchemaForm } from "@/kit/SchemaForm";
 import { Select } from "@/kit/Select";
 import { architectures } from "../architectures";
+import { labels, units, whenEmpty } from "../optionNames";
 import { templatesQuery } from "../newQueries";
+
+/** Above it Adam diverges on any SAE. */
+const HIGH_LR = 0.1;
 
 interface OptionsProps {
   fields: readonly FieldDescriptor[];
@@ -29,6 +33,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
   );
   const sae = recordOf(values.sae);
   const kind = typeof sae.architecture === "string" ? sae.architecture : "topk";
+  const lr = typeof values.lr === "number" ? values.lr : null;
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
   return (
@@ -80,6 +85,7 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
               min={1}
               value={values.tokens as number | null}
               onChange={(v) => set("tokens", v)}
+              onUnread={() => set("tokens", Number.NaN)}
             />
           )}
         </Field>
@@ -90,7 +96,14 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
           error={errors["sae.k"]}
         >
           {(ids) => (
-            <NumberInput {...ids} whole min={1} value={sae.k as number | null} onChange={(v) => setSae("k", v)} />
+            <NumberInput
+              {...ids}
+              whole
+              min={1}
+              value={sae.k as number | null}
+              onChange={(v) => setSae("k", v)}
+              onUnread={() => setSae("k", Number.NaN)}
+            />
           )}
         </Field>
         <Field
@@ -105,15 +118,32 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
               min={0}
               value={sae.expansion as number | null}
               onChange={(v) => setSae("expansion", v)}
+              onUnread={() => setSae("expansion", Number.NaN)}
             />
           )}
         </Field>
         <Field
           label="Learning rate"
-          description="Empty: chosen from the size and length of the training."
+          description={
+            lr !== null && lr > HIGH_LR ? (
+              <span className="text-warn">
+                Far above what trains: 0.0001 to 0.001 is usual, and above 0.1 the SAE learns nothing.
+              </span>
+            ) : (
+              "Empty: chosen from the size and length of the training."
+            )
+          }
           error={errors.lr}
         >
-          {(ids) => <NumberInput {...ids} min={0} value={values.lr as number | null} onChange={(v) => set("lr", v)} />}
+          {(ids) => (
+            <NumberInput
+              {...ids}
+              min={0}
+              value={lr}
+              onChange={(v) => set("lr", v)}
+              onUnread={() => set("lr", Number.NaN)}
+            />
+          )}
         </Field>
       </div>
       <div className="mt-5">
@@ -124,7 +154,9 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
           errors={errors}
           hidden={["tokens", "lr", "sae.architecture", "sae.k", "sae.expansion"]}
           advanced={fields.map(({ name }) => name)}
-          units={{ batch_size: "tokens", buffer_tokens: "tokens", warmup_steps: "steps", log_every: "steps" }}
+          labels={labels}
+          units={units}
+          whenEmpty={whenEmpty}
           automatic="chosen by itself"
         />
       </div>

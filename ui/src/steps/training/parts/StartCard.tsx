@@ -15,19 +15,26 @@ interface StartProps {
   onName: (name: string) => void;
   /** Null while something is missing. */
   request: TrainRequest | null;
-  fits: boolean;
+  /** What is wrong with the name. */
+  misnamed?: string;
+  /** Why it cannot be started; null where it can. */
+  why: string | null;
   busy: boolean;
   error: unknown;
   onStart: (request: TrainRequest) => void;
 }
 
 /** The name, and the button. */
-export function StartCard({ name, onName, request, fits, busy, error, onStart }: StartProps) {
+export function StartCard({ name, onName, misnamed, request, why, busy, error, onStart }: StartProps) {
   const [saving, setSaving] = useState(false);
   return (
     <Card title="3. Start">
       <div className="grid items-start gap-5 md:grid-cols-[1fr_auto]">
-        <Field label="Name" description="Of the SAE; chosen from the model and hook point if you leave it empty.">
+        <Field
+          label="Name"
+          description="Of the SAE; chosen from the model and hook point if you leave it empty."
+          error={misnamed}
+        >
           {(ids) => (
             <TextInput
               {...ids}
@@ -45,16 +52,14 @@ export function StartCard({ name, onName, request, fits, busy, error, onStart }:
             variant="primary"
             icon={Play}
             busy={busy}
-            disabled={request === null || !fits}
+            disabled={request === null || why !== null}
             onClick={() => request && onStart(request)}
           >
             Start training
           </Button>
         </div>
       </div>
-      {request === null && (
-        <p className="mt-3 text-sm text-ink-3">Something is still missing above: a model, text for it, or a number.</p>
-      )}
+      {why !== null && <p className="mt-3 text-sm text-ink-2">{why}</p>}
       {error !== null && (
         <div className="mt-4">
           <ErrorState error={error} title="The training was not started" compact />

@@ -1,0 +1,87 @@
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, it, vi } from "vitest";
+import { createQueryClient } from "@/api/queryClient";
+import document from "../../../openapi.json";
+import { draw, expectAccessible } from "../../../tests/draw";
+import { failure, fakeStudio, list } from "../../../tests/studio";
+import NewTrainingPage from "./NewPage";
+
+const recording = { id: "recording-1", name: "recorded", tokens: 900, model: null, hooks: [{ hook: "resid_post.1" }] };
+const model = { id: "model-1", name: "tiny", n_layers: 2 };
+const dataset = { id: "dataset-1", name: "stories", documents: 9 };
+const estimate = {
+  ...{ kind: "train", memory: [], memory_bytes: 1, device: "cpu", device_memory: [], device_memory_bytes: 0 },
+  ...{ disk: [], disk_bytes: 1, seconds: 60, seconds_basis: "", facts: {}, memory_available_bytes: 9 },
+  ...{ device_memory_available_bytes: null, disk_free_bytes: 9, fits: true, problems: [] },
+};
+const answers = {
+  "GET /api/openapi.json": () => Response.json(document),
+  "GET /models": list([model]),
+  "GET /datasets": list([dataset]),
+  "GET /recordings": list([recording]),
+  "GET /tokenizations": list([{ id: "tokens-1", model, dataset }]),
+  "GET /templates": list([]),
+  "POST /trainings/estimate": estimate,
+};
+const show = () => draw(<NewTrainingPage />, { at: "/training/new", client: createQueryClient() });
+const start = () => screen.getByRole("button", { name: "Start training" });
+
+afterEach(() => vi.unstubAllGlobals());
+
+it("chooses the only recording by itself", async () => {
+  fakeStudio(answers);
+  show();
+  expect(await screen.findByText(/recorded \(900 tokens/)).toBeVisible();
+  await waitFor(() => expect(start()).toBeEnabled());
+  await expectAccessible();
+});
+
+it("chooses the only model and the only text where nothing is recorded", async () => {
+  fakeStudio({ ...answers, "GET /recordings": list([]) });
+  show();
+  expect(await screen.findByText("Layer 1")).toBeVisible();
+  expect(screen.getByText(/stories \(9 documents\)/)).toBeVisible();
+  await waitFor(() => expect(start()).toBeEnabled());
+});
+
+it("says which number is wrong, and warns of a learning rate that is far too high", async () => {
+  fakeStudio(answers);
+  show();
+  const tokens = await screen.findByLabelText("Training tokens");
+  for (const text of ["0", "many"]) {
+    await userEvent.clear(tokens);
+    await userEvent.type(tokens, text);
+    expect(screen.getAllByText(/Training tokens: (More than 0|This must be a number)/)).not.toHaveLength(0);
+    expect(start()).toBeDisabled();
+  }
+  await userEvent.type(screen.getByLabelText("Learning rate"), "1000");
+  expect(screen.getByText(/Far above what trains/)).toBeVisible();
+});
+
+it("says what is wrong with the name beside it, and does not start", async () => {
+  fakeStudio(answers);
+  show();
+  await waitFor(() => expect(start()).toBeEnabled());
+  await userEvent.type(screen.getByLabelText("Name"), "my sae");
+  expect(screen.getByText(/no spaces/)).toBeVisible();
+  expect(start()).toBeDisabled();
+});
+
+it("does not start what the estimate refuses, and forgets a refusal when something changes", async () => {
+  let refusals = 0;
+  fakeStudio({
+    ...answers,
+    "POST /trainings/estimate": ({ body }: { body: { config: { sae: { k: number } } } }) =>
+      body.config.sae.k > 1000 ? failure(422, "InvalidConfig", "k is larger than d_sae.") : estimate,
+    "POST /trainings": () => failure(409, "NotAllowedNow", `Refused ${(refusals += 1)}.`),
+  });
+  show();
+  await waitFor(() => expect(start()).toBeEnabled());
+  await userEvent.click(start());
+  expect(await screen.findByText("Refused 1.")).toBeVisible();
+  await userEvent.type(screen.getByLabelText("Active latents"), "999");
+  expect(screen.queryByText("Refused 1.")).toBeNull();
+  expect(await screen.findByText("k is larger than d_sae.")).toBeVisible();
+  expect(start()).toBeDisabled();
+});
