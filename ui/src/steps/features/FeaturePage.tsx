@@ -116,13 +116,13 @@ function Loaded({ page, table }: { page: Feature; table: string }) {
         </>
       }
     >
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(19rem,1fr)_2fr]">
-        <div className="grid min-w-0 gap-4">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(19rem,1fr)_2fr]">
+        <div className="grid min-w-0 grid-cols-1 gap-4">
           <LabelCard feature={feature} onChange={(change) => mutateAsync({ feature, change })} />
           <Numbers page={page} tried={measured?.max} />
           <Lens lens={page.lens} />
         </div>
-        <div className="grid min-w-0 gap-4">
+        <div className="grid min-w-0 grid-cols-1 gap-4">
           <TestBox
             text={text}
             tried={text === "" ? undefined : tried.data}

@@ -49,7 +49,7 @@ export default function JobPage() {
         </>
       }
     >
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         {job.error && <Failure job={job} />}
         {job.failed_items > 0 && <LeftOut job={job} />}
         {live && job.stage !== null && job.done !== null && (

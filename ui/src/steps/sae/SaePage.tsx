@@ -68,7 +68,7 @@ export default function SaePage() {
         </>
       }
     >
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         <Working saeId={sae.id} />
         <Numbers sae={sae} />
         <FeatureSets sae={sae} finding={finding} onFind={() => show("find", "1")} />
@@ -78,7 +78,7 @@ export default function SaePage() {
           onShow={(each) => show("evaluation", each)}
           onEvaluate={() => show("evaluate", "1")}
         />
-        <div className="grid items-start gap-4 lg:grid-cols-2">
+        <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
           <MadeOf sae={sae} />
           <Files sae={sae} />
         </div>

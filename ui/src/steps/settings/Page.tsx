@@ -19,7 +19,7 @@ export default function SettingsPage() {
       ) : error ? (
         <ErrorState error={error} title="The settings could not be loaded" onRetry={() => void refetch()} />
       ) : (
-        <div className="grid gap-4">
+        <div className="grid grid-cols-1 gap-4">
           <HubToken token={settings.hf_token} />
           {signedIn && (
             <Card

@@ -98,9 +98,9 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
         </>
       }
     >
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(20rem,1fr)_2fr]">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(20rem,1fr)_2fr]">
         <Card title="What is turned">
-          <div className="grid gap-4">
+          <div className="grid grid-cols-1 gap-4">
             <Field label="Features" description={set && about(set)}>
               {(ids) => (
                 <Select
@@ -151,7 +151,7 @@ function Steering({ sets }: { sets: readonly FeatureSet[] }) {
             </Button>
           </div>
         </Card>
-        <div className="grid min-w-0 gap-4">
+        <div className="grid min-w-0 grid-cols-1 gap-4">
           <PromptCard
             prompt={choice.prompt}
             writing={choice.writing}

@@ -14,7 +14,7 @@ export default function SystemPage() {
   if (isPending) return <SkeletonPage />;
   return (
     <Page title="System" description="What this machine does now and did in the last hour, measured every two seconds.">
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         {error ? (
           <ErrorState error={error} title="The machine could not be measured" onRetry={() => void refetch()} />
         ) : (

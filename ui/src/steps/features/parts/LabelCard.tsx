@@ -17,7 +17,7 @@ interface LabelProps {
 export function LabelCard({ feature, onChange }: LabelProps) {
   return (
     <Card>
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         <Label feature={feature} onChange={onChange} />
         <Notes
           label="Notes"

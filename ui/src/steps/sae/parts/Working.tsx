@@ -16,7 +16,7 @@ export function Working({ saeId }: { saeId: string }) {
   if (jobs.length === 0) return null;
   return (
     <Card title="At work">
-      <ul className="grid gap-4">
+      <ul className="grid grid-cols-1 gap-4">
         {jobs.map((job) => (
           <li key={job.id} className="grid gap-1">
             <Link to={`/jobs/${job.id}`} className="w-fit text-sm font-medium text-ink hover:text-accent">
