@@ -149,3 +149,11 @@ def test_the_facts_are_those_of_the_configuration():
     facts = estimate(config, Activations(64, 51_200, 2)).facts
     assert (facts["steps"], facts["d_sae"], facts["passes"]) == (100, 512, 4.0)
     assert facts["learning_rate"] == config.learning_rate(512)
+
+
+def test_a_run_of_any_length_has_about_ten_checkpoints_but_no_less_than_every_250_steps() -> None:
+    def between(steps: int) -> int:
+        return TrainConfig(tokens=steps * 2048, batch_size=2048).checkpoint_steps()
+
+    assert [between(steps) for steps in (5, 146, 1000, 100_000)] == [10, 14, 100, 250]
+    assert TrainConfig(checkpoint_every=7).checkpoint_steps() == 7

@@ -42,8 +42,9 @@ class TrainConfig(Config):
     """A latent silent for this many tokens is dead; an eighth of the run, at most 10 million, where it is not given."""
     log_every: int = Field(default=10, gt=0)
     """Steps between two lines of training.jsonl."""
-    checkpoint_every: int = Field(default=250, gt=0)
-    """Steps between two checkpoints: the most that a killed process loses."""
+    checkpoint_every: int | None = Field(default=None, gt=0)
+    """Steps between two checkpoints, the most that a killed process loses; a tenth of the run, from 10 to 250, where it
+    is not given."""
     seed: int = 0
     """Seed of the weights and of the order of the data."""
 
@@ -55,6 +56,10 @@ class TrainConfig(Config):
     def dead_after(self) -> int:
         """Tokens of silence after which a latent counts as dead."""
         return self.dead_after_tokens or min(10_000_000, max(self.batch_size, self.tokens // 8))
+
+    def checkpoint_steps(self) -> int:
+        """Steps between two checkpoints, given or chosen."""
+        return self.checkpoint_every or min(250, max(10, self.steps // 10))
 
     def learning_rate(self, d_sae: int) -> float:
         """The learning rate, given or chosen.

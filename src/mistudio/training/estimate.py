@@ -147,7 +147,7 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
         Part("SAE", 4 * numbers + 4 * width, "The finished weights, in float32."),
         Part(
             "checkpoints",
-            2 * checkpoint if config.steps > config.checkpoint_every else checkpoint,
+            2 * checkpoint if config.steps > config.checkpoint_steps() else checkpoint,
             "Weights, moments and buffer; two of them for a moment, while the new one replaces the old one. They are "
             "removed when the SAE is finished.",
         ),

@@ -158,7 +158,7 @@ def _loop(
                     log.write(json.dumps({**new._asdict(), "seconds": round(elapsed(), 3)}) + "\n")
                     log.flush()
                 progress.advance("train", run.tokens_done, config.steps * config.batch_size, **_shown(report))
-                if run.steps_done % config.checkpoint_every == 0 and not last:
+                if run.steps_done % config.checkpoint_steps() == 0 and not last:
                     save()
     except Interrupted:
         save()

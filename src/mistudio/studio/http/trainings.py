@@ -126,7 +126,7 @@ async def checkpoints_of(session: Session, store: LocalStore, training: Training
     found = [] if row is not None else await asyncio.to_thread(_checkpoints, folder, config.batch_size)
     return TrainingCheckpoints(
         checkpoints=found,
-        every_steps=config.checkpoint_every,
+        every_steps=config.checkpoint_steps(),
         sae=Ref(id=row.id, name=row.name) if row is not None else None,
         sae_bytes=row.bytes if row is not None else None,
     )
