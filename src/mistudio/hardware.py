@@ -108,7 +108,7 @@ class Estimate:
     disk: tuple[Part, ...] = ()
     seconds: float | None = None
     """None where nobody knows."""
-    seconds_basis: str = "unknown: nothing of this kind has run on this machine yet"
+    seconds_basis: str = "not known before the first run: nothing of this kind has run on this machine yet"
     """What the time was derived from, or why it is not known."""
     facts: Mapping[str, float] = field(default_factory=dict)
     """Numbers that follow from the configuration."""

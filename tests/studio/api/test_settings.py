@@ -5,7 +5,9 @@ import pytest
 from sqlalchemy import text
 
 from mistudio.errors import NotAllowedNow
+from mistudio.studio.api.settings import environment
 from mistudio.studio.db import options
+from mistudio.studio.db.embedded import EmbeddedPostgres
 from mistudio.studio.db.session import Database
 
 TOKEN = "hf_" + "secret" * 4 + "abcd"
@@ -49,7 +51,9 @@ def test_what_is_not_given_stays_and_null_forgets(client):
     assert not client.patch("/settings", json={"hf_token": None}).json()["data"]["hf_token"]["is_set"]
 
 
-@pytest.mark.parametrize("wrong", [{"hf_token": "short"}, {"hf_token": 5}, {"unknown": 1}, [], "x"])
+@pytest.mark.parametrize(
+    "wrong", [{"hf_token": "short"}, {"hf_token": "not a token, but short"}, {"hf_token": 5}, {"unknown": 1}, [], "x"]
+)
 def test_a_setting_that_cannot_be_is_refused_without_repeating_it(client, wrong):
     answer = client.patch("/settings", json=wrong)
     assert answer.status_code == 422
@@ -68,6 +72,12 @@ def test_the_environments_settings_are_told_and_explained(client, settings):
     }
     assert told["database_url"]["value"] == "set"
     assert all(len(each["description"].split()) > 2 for each in told.values())
+
+
+def test_the_studios_own_database_is_no_setting_of_the_users(settings):
+    own = settings.model_copy(update={"database_url": EmbeddedPostgres(settings.postgres_dir).url})
+    told = {each.name: each.value for each in environment(own)}
+    assert told["database_url"] is None
 
 
 def test_a_secret_of_another_key_is_told_and_may_be_entered_again(client, settings):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from mistudio.config import Config
 from mistudio.studio.db import options
+from mistudio.studio.db.embedded import EmbeddedPostgres
 from mistudio.studio.http.dependencies import Studio, Transaction
 from mistudio.studio.http.schemas import ApiModel, Data
 from mistudio.studio.settings import Settings, masked, variable_of
@@ -17,13 +19,23 @@ from mistudio.studio.settings import Settings, masked, variable_of
 router = APIRouter(prefix="/settings", tags=["settings"])
 
 
+_HUB_TOKEN = re.compile(r"(hf|api_org)_[A-Za-z0-9]{13,}")
+
+
 class SettingsChange(Config):
     """What is to change; what is not given stays, and null forgets."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"hf_token": None}]})
 
-    hf_token: SecretStr | None = Field(default=None, min_length=8, max_length=512)
-    """Token of the Hugging Face hub, for models and data sets that are not public."""
+    hf_token: SecretStr | None = Field(default=None, max_length=512)
+    """Token of the Hugging Face hub, `hf_…`, for models and data sets that are not public."""
+
+    @field_validator("hf_token")
+    @classmethod
+    def _is_a_token(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None and not _HUB_TOKEN.fullmatch(given.get_secret_value()):
+            raise ValueError("a token of the Hub begins with hf_ and goes on with letters and digits")
+        return given
 
 
 class SecretOut(ApiModel):
@@ -64,7 +76,7 @@ async def get_settings(studio: Studio, transaction: Transaction) -> Data[Setting
         hint=stored.value if stored else None,
         updated_at=stored.updated_at if stored else None,
     )
-    return Data(data=SettingsOut(hf_token=token, environment=_environment(studio.settings)))
+    return Data(data=SettingsOut(hf_token=token, environment=environment(studio.settings)))
 
 
 @router.patch("")
@@ -80,8 +92,11 @@ async def change_settings(change: SettingsChange, studio: Studio, transaction: T
     return await get_settings(studio, transaction)
 
 
-def _environment(settings: Settings) -> list[EnvironmentSetting]:
+def environment(settings: Settings) -> list[EnvironmentSetting]:
+    """What the environment decides, secrets masked."""
     shown, defaults = masked(settings), masked(Settings.model_construct())
+    if settings.database_url == EmbeddedPostgres(settings.postgres_dir).url:  # which the launcher names, not the user
+        shown["database_url"] = None
     return [
         EnvironmentSetting(
             name=name,

@@ -16,7 +16,7 @@ const columns: readonly Column<Setting>[] = [
   {
     id: "value",
     header: "Value",
-    cell: (each) => <span className="truncate text-ink-2">{shown(each.value)}</span>,
+    cell: (each) => <span className="truncate text-ink-2">{shown(each)}</span>,
     width: "minmax(10rem, 1fr)",
   },
   {
@@ -51,7 +51,8 @@ export function Environment({ settings }: { settings: readonly Setting[] }) {
   );
 }
 
-function shown(value: unknown): string {
+function shown({ variable, value }: Setting): string {
+  if (value === null && variable === "DATABASE_URL") return "not set: its own PostgreSQL";
   if (value === null || value === "") return "not set";
   return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -6,6 +6,11 @@ import { Skeleton } from "@/kit/Skeleton";
 import { Stat, Stats } from "@/kit/Stat";
 import type { Estimate } from "../queries";
 
+/** A size that is far too large is said in the unit of what there is, so that the two can be compared. */
+function comparable(needed: number, available: number): number {
+  return needed > available ? available : needed;
+}
+
 interface EstimateProps {
   estimate?: Estimate;
   error: unknown;
@@ -29,10 +34,15 @@ export function EstimateCard({ estimate, error, waiting, missing }: EstimateProp
       ) : (
         <>
           <Stats>
-            <Stat label="Time" value={duration(estimate.seconds)} definition={estimate.seconds_basis} />
+            <Stat
+              label="Time"
+              value={duration(estimate.seconds)}
+              note={estimate.seconds === null ? "not known before the first run" : undefined}
+              definition={estimate.seconds_basis}
+            />
             <Stat
               label="Memory"
-              value={bytes(estimate.memory_bytes)}
+              value={bytes(estimate.memory_bytes, comparable(estimate.memory_bytes, estimate.memory_available_bytes))}
               note={`${bytes(estimate.memory_available_bytes)} available`}
               tone={estimate.memory_bytes > estimate.memory_available_bytes ? "danger" : "ink"}
             />
