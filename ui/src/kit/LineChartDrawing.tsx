@@ -56,7 +56,9 @@ export default function LineChartDrawing(props: DrawingProps) {
           tickLine={false}
           axisLine={{ stroke: "var(--line)" }}
           minTickGap={32}
-          height={22}
+          // Times of day say by themselves what they are.
+          height={x.time ? 22 : 36}
+          label={x.time ? undefined : { value: x.name, position: "insideBottom", fill: "var(--ink-3)", fontSize: 11 }}
         />
         <YAxis
           {...bare}

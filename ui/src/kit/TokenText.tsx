@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { Fragment, type KeyboardEvent, useId, useRef, useState } from "react";
 import { cx } from "./cx";
 import * as format from "./format";
 
@@ -83,15 +83,16 @@ export function TokenText(props: TokenTextProps) {
         className="font-mono text-sm leading-6 wrap-anywhere whitespace-pre-wrap"
       >
         {tokens.map((token, index) => (
-          <Token
-            key={index}
-            index={index}
-            token={token}
-            share={max > 0 ? (values?.[index] ?? 0) / max : 0}
-            peak={index === peak}
-            breaks={breaks}
-            whitespace={whitespace}
-          />
+          <Fragment key={index}>
+            <Token
+              index={index}
+              token={token}
+              share={max > 0 ? (values?.[index] ?? 0) / max : 0}
+              peak={index === peak}
+              whitespace={whitespace}
+            />
+            {breaks && token.includes("\n") && "\n"}
+          </Fragment>
         ))}
       </div>
       {at !== null && tokens[at] !== undefined && (
@@ -118,18 +119,21 @@ interface TokenProps {
   token: string;
   share: number;
   peak: boolean;
-  breaks: boolean;
   whitespace: boolean;
 }
 
-function Token({ index, token, share, peak, breaks, whitespace }: TokenProps) {
+function Token({ index, token, share, peak, whitespace }: TokenProps) {
   // Whatever fires is seen, however weakly.
   const strength = share === 0 ? 0 : Math.max(0.12, Math.min(1, Math.abs(share)));
   const hue = share < 0 ? "var(--cold)" : "var(--heat)";
   return (
     <span
       data-token={index}
-      className={cx("rounded-[3px] py-0.5", peak && "outline-2 -outline-offset-1 outline-accent")}
+      className={cx(
+        "rounded-[3px] py-0.5",
+        // In one piece: broken over two lines, its first space would be an empty box at the end of the upper one.
+        peak && "inline-block max-w-full py-0 outline-2 -outline-offset-1 outline-accent",
+      )}
       style={
         strength === 0
           ? undefined
@@ -139,7 +143,6 @@ function Token({ index, token, share, peak, breaks, whitespace }: TokenProps) {
       }
     >
       {seen(token, whitespace)}
-      {breaks && token.includes("\n") ? "\n" : ""}
     </span>
   );
 }

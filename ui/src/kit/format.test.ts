@@ -46,6 +46,10 @@ it.each([
   expect(format.bytes(value)).toBe(text);
 });
 
+it("writes bytes in the unit of what they are compared with", () => {
+  expect(format.bytes(40 * 2 ** 40, 23 * 2 ** 30)).toBe("40,960 GiB");
+});
+
 it.each([
   [0, "0 s"],
   [0.85, "850 ms"],

@@ -30,17 +30,17 @@ export function percent(share: number | null | undefined, digits = 3): string {
   return `${number(share * 100, digits)} %`;
 }
 
-/** Bytes in binary units: `1.5 GiB`. */
-export function bytes(value: number | null | undefined): string {
+/** Bytes in binary units: `1.5 GiB`; in the unit of another size where the two are compared. */
+export function bytes(value: number | null | undefined, beside?: number | null): string {
   if (value === null || value === undefined || Number.isNaN(value)) return "—";
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let size = value;
+  let size = Math.abs(beside ?? value);
   let unit = 0;
-  while (Math.abs(size) >= 1024 && unit < units.length - 1) {
+  while (size >= 1024 && unit < units.length - 1) {
     size /= 1024;
     unit += 1;
   }
-  return `${number(size)} ${units[unit] ?? "B"}`;
+  return `${number(value / 1024 ** unit)} ${units[unit] ?? "B"}`;
 }
 
 /** Seconds as a person says them: `850 ms`, `42 s`, `3 min 20 s`, `2 h 05 min`, `4 d 3 h`. */

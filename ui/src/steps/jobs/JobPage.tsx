@@ -82,7 +82,10 @@ export default function JobPage() {
           </Stats>
         </Card>
         <JobLog id={job.id} live={live} />
-        <Disclosure title="What was asked for" description="Retrying repeats exactly this.">
+        <Disclosure
+          title="What was asked for"
+          description={["failed", "cancelled"].includes(job.state) ? "Retrying repeats exactly this." : undefined}
+        >
           <CodeBlock label="The job's request">{JSON.stringify(job.request, null, 2)}</CodeBlock>
         </Disclosure>
       </div>

@@ -16,11 +16,9 @@ import { useView } from "@/kit/useView";
 import { stageInWords, unitOf } from "@/kit/stage";
 import { JobActions } from "./parts/JobActions";
 import { countsQuery, type Group, groups, type Job, type JobsQuery, jobsQuery } from "./queries";
-import { kinds } from "./words";
 
 const columns: readonly Column<Job>[] = [
-  { id: "title", header: "Job", cell: (job) => job.title, sort: true, width: "minmax(14rem, 2fr)" },
-  { id: "kind", header: "Kind", cell: (job) => kinds[job.kind] ?? job.kind, width: "minmax(8rem, 1fr)" },
+  { id: "title", header: "Job", cell: (job) => job.title, sort: true, width: "minmax(14rem, 3fr)" },
   {
     id: "state",
     header: "State",
@@ -28,7 +26,7 @@ const columns: readonly Column<Job>[] = [
     sort: true,
     width: "11rem",
   },
-  { id: "progress", header: "Progress", cell: (job) => <JobProgress job={job} />, width: "minmax(12rem, 2fr)" },
+  { id: "progress", header: "Progress", cell: (job) => <JobProgress job={job} />, width: "minmax(12rem, 1fr)" },
   {
     id: "created_at",
     header: "Asked for",

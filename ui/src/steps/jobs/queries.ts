@@ -95,6 +95,17 @@ export function placeOf(job: Job): { to: string; text: string } | null {
   if (training !== undefined) return { to: `/training/${training}`, text: "Open the training" };
   const made = job.result;
   if (made?.id == null) return null;
+  const asked = (name: string) => {
+    const id = job.request[name];
+    return typeof id === "string" ? id : null;
+  };
+  const [sae, dataset] = [asked("sae_id"), asked("dataset_id")];
+  if (made.entity === "evaluation")
+    return sae === null ? null : { to: `/saes/${sae}?evaluation=${made.id}`, text: "Open the measurement" };
+  if (made.entity === "tokenization")
+    return dataset === null ? null : { to: `/datasets/${dataset}?tab=tokenizations`, text: "Open the tokenizations" };
+  if (made.entity === "recording")
+    return { to: `/training/new?from=recording&recording=${made.id}`, text: "Train on it" };
   const pages: Record<string, string> = {
     dataset: "/datasets",
     model: "/models",

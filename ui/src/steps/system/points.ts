@@ -11,8 +11,8 @@ export function pointsOf(history: History | undefined): readonly Point[] {
     swap: history.swap_total_bytes > 0 ? share(history.swap_used_bytes[place], history.swap_total_bytes) : null,
     read: mebi(history.disk_read_bytes_per_second[place]),
     write: mebi(history.disk_write_bytes_per_second[place]),
-    received: mebi(history.network_received_bytes_per_second[place]),
-    sent: mebi(history.network_sent_bytes_per_second[place]),
+    received: kibi(history.network_received_bytes_per_second[place]),
+    sent: kibi(history.network_sent_bytes_per_second[place]),
     ...Object.fromEntries(history.cores.map((core, index) => [`core${index}`, core[place]])),
     ...Object.fromEntries(history.gpus.flatMap((gpu) => gpuPoint(gpu, place))),
   }));
@@ -32,4 +32,8 @@ function share(part: number | null | undefined, whole: number): number | null {
 
 function mebi(bytes: number | null | undefined): number | null {
   return bytes === null || bytes === undefined ? null : bytes / 2 ** 20;
+}
+
+function kibi(bytes: number | null | undefined): number | null {
+  return bytes === null || bytes === undefined ? null : bytes / 2 ** 10;
 }

@@ -126,6 +126,7 @@ function Text({ passage, width, breaks, max }: { passage: Passage; width?: Width
 
 /** What of all passages the group stands for. */
 function coverage({ name, low, high, passages, share, contexts }: PassageGroup): string {
-  if (name === "top") return `the ${count(contexts.length)} strongest of ${plural(passages, "passage")}, at most one a document`;
+  if (name === "top")
+    return `the ${count(contexts.length)} strongest of ${plural(passages, "passage")}, at most one a document`;
   return `peaks from ${number(low)} to ${number(high)}: ${plural(passages, "passage")}, ${percent(share)} of all; ${count(contexts.length)} drawn`;
 }

@@ -74,8 +74,8 @@ export function Hour() {
             {...chart}
             label="Network"
             series={[
-              { key: "received", name: "Received", unit: "MiB/s" },
-              { key: "sent", name: "Sent", unit: "MiB/s" },
+              { key: "received", name: "Received", unit: "KiB/s" },
+              { key: "sent", name: "Sent", unit: "KiB/s" },
             ]}
           />
           {(data?.gpus ?? []).map((gpu) => (
