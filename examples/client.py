@@ -1,11 +1,20 @@
-"""The whole road from Python, on a studio that runs: `python examples/client.py TEXT MODEL [URL]`."""
+"""The whole road from Python, on a studio that runs.
 
+    python examples/client.py TEXT MODEL [URL]
+
+TEXT is a file or folder of text, or a data set of the Hub; MODEL a directory, a .gguf file, or a model of the Hub.
+URL is MISTUDIO_URL if not given, or else this machine's studio, at the port that MISTUDIO_PORT names or at 8000.
+"""
+
+import os
 import sys
 
 import mistudio
 
 
-def main(text: str, model: str, url: str = "http://127.0.0.1:8000") -> None:
+def main(text: str, model: str, url: str | None = None) -> None:
+    given = os.environ  # noqa: TID251  a program, as the command line is
+    url = url or given.get("MISTUDIO_URL") or f"http://127.0.0.1:{given.get('MISTUDIO_PORT', '8000')}"
     with mistudio.Client(url) as studio:
         dataset = studio.datasets.add(mistudio.CorpusConfig(sources=(text,), held_out=0.1)).wait()
         lm = studio.models.add(model).wait()
@@ -24,4 +33,6 @@ def main(text: str, model: str, url: str = "http://127.0.0.1:8000") -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4):
+        raise SystemExit(__doc__)
     main(*sys.argv[1:])

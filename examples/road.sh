@@ -8,11 +8,11 @@
 #   --tiny  sizes for a toy model: over in a minute, and good for nothing but seeing that it runs
 #   --keep  leave what was made; else it is deleted at the end
 #
-# It starts nothing: a studio must run (`mistudio up`) at MISTUDIO_URL, by default http://127.0.0.1:8000. A studio that
-# wants a token gets MISTUDIO_TOKEN. Needs curl, and python3 to read JSON.
+# It starts nothing: a studio must run (`mistudio up`) at MISTUDIO_URL, by default this machine's, at
+# MISTUDIO_PORT or 8000. A studio that wants a token gets MISTUDIO_TOKEN. Needs curl, and python3 to read JSON.
 set -euo pipefail
 
-api="${MISTUDIO_URL:-http://127.0.0.1:8000}/api/v1"
+api="${MISTUDIO_URL:-http://127.0.0.1:${MISTUDIO_PORT:-8000}}/api/v1"
 context=256 tokens=400000 expansion=8 k=32 batch=2048 split_tokens=65536
 keep=no text='' model=''
 while (($#)); do
@@ -28,13 +28,14 @@ done
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
-# read_json PATH: a value of the last answer, such as data.job_id.
+# read_json PATH: a value of the last answer, such as data.job_id; numbers in four digits.
 read_json() {
   python3 - "$1" "$answer" <<'PYTHON'
 import json, sys
 value = json.load(open(sys.argv[2], encoding="utf-8"))
 for key in sys.argv[1].split("."):
     value = value[int(key)] if isinstance(value, list) else value[key]
+value = float(f"{value:.4g}") if isinstance(value, float) else value
 print("" if value is None else value if isinstance(value, str) else json.dumps(value))
 PYTHON
 }
@@ -88,6 +89,9 @@ finish() {
 }
 
 made=() # what is to be deleted, newest first
+# plural COUNT WORD
+plural() { if [[ $1 == 1 ]]; then echo "1 $2"; else echo "$1 $2s"; fi; }
+
 # make WHAT PATH BODY: start the job that makes something, wait for it; its id is in $id.
 make() {
   call POST "$2" "$3"
@@ -156,7 +160,7 @@ call POST "/saes/$sae/evaluations" \
   "{\"model_id\": \"$model\", \"tokenization_id\": \"$tokenization\", \"config\": {\"max_tokens\": $split_tokens}}"
 finish "$(read_json data.job_id)"
 call GET "/saes/$sae/evaluations"
-note "on $(read_json data.0.tokens) tokens"
+note "on $(plural "$(read_json data.0.tokens)" token)"
 
 say "Find what activates each of its latents"
 make feature-sets /feature-sets "{\"sae_id\": \"$sae\", \"model_id\": \"$model\", \
@@ -167,7 +171,7 @@ say "The three latents with the largest activations"
 call GET "/feature-sets/$features/features?sortBy=max&order=desc&limit=3&alive=true"
 latent=$(read_json data.0.latent)
 for row in 0 1 2; do
-  note "latent $(read_json data.$row.latent): up to $(read_json data.$row.max), on $(read_json data.$row.count) tokens"
+  note "latent $(read_json data.$row.latent): up to $(read_json data.$row.max), on $(plural "$(read_json data.$row.count)" token)"
 done
 
 say "Label latent $latent"
@@ -190,7 +194,7 @@ if [[ $keep == no ]]; then
     call DELETE "/$thing"
     finish "$(read_json data.job_id)"
   done
-  note "${#made[@]} things are gone again"
+  note "$(plural "${#made[@]}" thing) gone again"
 fi
 
 printf '\nThat was the whole road.\n'

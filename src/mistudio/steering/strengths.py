@@ -62,7 +62,7 @@ def suggest(max_activation: float, median_norm: float | None) -> SuggestedStreng
         subtle=subtle,
         moderate=moderate,
         strong=strong,
-        reason=f"They push a token by {SUBTLE:.0%}, {MODERATE:.0%} and {STRONG:.0%} of the median norm at this hook "
-        f"point ({median_norm:.3g}); a strength of 1 pushes by {max_activation:.3g}, which is "
+        reason=f"Subtle, moderate and strong push each token by {SUBTLE:.0%}, {MODERATE:.0%} and {STRONG:.0%} of the "
+        f"median norm at this hook point ({median_norm:.3g}); a strength of 1 pushes by {max_activation:.3g}, which is "
         f"{max_activation / median_norm:.0%} of it.",
     )
