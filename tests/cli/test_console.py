@@ -24,6 +24,23 @@ def test_values_are_shown_in_as_many_digits_as_a_reader_wants(value: object, sho
     assert console.shown(value) == shown
 
 
+def test_a_file_gets_a_line_every_half_minute_with_the_time_that_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    progress = console.TerminalProgress()
+    for second in range(0, 65, 5):
+        now[0] = float(second)
+        progress.advance("record", second * 10.0, 3000.0)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "record …",
+        "record: 300 of 3,000, about 4 min left",
+        "record: 600 of 3,000, about 4 min left",
+    ]
+
+
 def test_an_error_takes_two_lines_however_long_it_is(capsys: pytest.CaptureFixture[str]):
     console.say_error(ArtifactBroken("word " * 100 + "\nend.", remedy="Mend it.\n"))
 

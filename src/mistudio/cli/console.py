@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,7 @@ err = Console(stderr=True, highlight=False)
 
 # What a text must not do to the terminal that shows it: move the cursor, change colours, ring.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_SECONDS = 30.0
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 
 
@@ -56,7 +58,9 @@ class _Count(MofNCompleteColumn):
 
 
 class TerminalProgress:
-    """A `Progress` that draws one bar a stage; on a pipe it prints a line when a stage begins."""
+    """A `Progress` that draws one bar a stage; on a pipe it prints a line when a stage begins, and now and then one
+    that says how far it is.
+    """
 
     def __init__(self) -> None:
         self._bars = Bars(
@@ -71,6 +75,7 @@ class TerminalProgress:
             disable=not err.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._lines = _Lines()
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
@@ -80,16 +85,47 @@ class TerminalProgress:
         self._bars.stop()
 
     def advance(self, stage: str, done: float, total: float | None, **metrics: float) -> None:
-        """Draw the stage's bar."""
+        """Draw the stage's bar, or say a line."""
+        if not err.is_terminal:
+            if line := self._lines.next(stage, done, total, time.monotonic()):
+                err.print(Text(line), soft_wrap=True)
+            return
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, numbers="")
-            if not err.is_terminal:
-                err.print(f"{stage} …")
         numbers = "  ".join(f"{name} {value:.3g}" for name, value in metrics.items())
         self._bars.update(self._tasks[stage], completed=done, total=total, numbers=numbers)
 
     def checkpoint(self) -> None:
         """Go on: stopping is `StopSwitch`'s work."""
+
+
+class _Lines:
+    """What is said of progress where no bar can be drawn."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, float]] = {}
+        self._said = 0.0
+
+    def next(self, stage: str, done: float, total: float | None, now: float) -> str | None:
+        """The line that is due now, if one is."""
+        if stage not in self._begun:
+            self._begun[stage], self._said = (now, done), now
+            return f"{stage} …"
+        if now - self._said < _LINE_SECONDS:
+            return None
+        self._said = now
+        begun, before = self._begun[stage]
+        if total is None:
+            return f"{stage}: {done:,.0f}"
+        rate = (done - before) / (now - begun)
+        left = f", about {_span((total - done) / rate)} left" if rate > 0 and total > done else ""
+        return f"{stage}: {done:,.0f} of {total:,.0f}{left}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
