@@ -14,6 +14,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import KombuError
 
+from mistudio.studio.queue.file_transport import SCHEME
 from mistudio.studio.queue.requests import QUEUES, Queue
 from mistudio.studio.settings import Settings
 
@@ -61,7 +62,7 @@ def _broker(settings: Settings) -> dict[str, Any]:
         (settings.queue_dir / folder).mkdir(parents=True, exist_ok=True)
     messages = str(settings.queue_dir / "messages")
     return {
-        "broker_url": "filesystem://",
+        "broker_url": f"{SCHEME}://",
         "broker_transport_options": {
             "data_folder_in": messages,
             "data_folder_out": messages,
