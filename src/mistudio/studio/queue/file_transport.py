@@ -23,7 +23,12 @@ log = logging.getLogger(__name__)
 class Channel(filesystem.Channel):
     """One that names a message when it is written, and passes over one that is broken."""
 
-    def _put(self, queue: Any, message: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def _put(  # type: ignore[override]  # kombu gives its own two names
+        self,
+        queue: Any,
+        message: Any,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
         name = f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}.{queue}.msg"
         hidden = os.path.join(self.data_folder_out, f".{name}")  # A name that no queue has.
         try:
