@@ -6,6 +6,7 @@ import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
 import { bytes, count, short } from "@/kit/format";
 import { SearchInput } from "@/kit/inputs";
+import { Name } from "@/kit/Name";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { useView } from "@/kit/useView";
@@ -13,7 +14,7 @@ import { AddDataset } from "./parts/AddDataset";
 import { type Dataset, type DatasetsQuery, datasetsQuery } from "./queries";
 
 const columns: readonly Column<Dataset>[] = [
-  { id: "name", header: "Data set", cell: (each) => each.name, sort: true, width: "minmax(14rem, 2fr)" },
+  { id: "name", header: "Data set", cell: (each) => <Name of={each.name} />, sort: true, width: "minmax(14rem, 2fr)" },
   {
     id: "sources",
     header: "From",

@@ -7,13 +7,25 @@ import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
 import { count, percent } from "@/kit/format";
 import { hookInWords } from "@/kit/hookPoint";
+import { Name } from "@/kit/Name";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { type FeatureSet, featureSetsQuery } from "./queries";
 
 const columns: readonly Column<FeatureSet>[] = [
-  { id: "name", header: "Feature set", cell: (set) => set.name, sort: (set) => set.name, width: "minmax(11rem, 2fr)" },
-  { id: "sae", header: "SAE", cell: (set) => set.sae?.name ?? "gone", sort: (set) => set.sae?.name ?? null },
+  {
+    id: "name",
+    header: "Feature set",
+    cell: (set) => <Name of={set.name} />,
+    sort: (set) => set.name,
+    width: "minmax(11rem, 2fr)",
+  },
+  {
+    id: "sae",
+    header: "SAE",
+    cell: (set) => <Name of={set.sae?.name ?? "gone"} />,
+    sort: (set) => set.sae?.name ?? null,
+  },
   {
     id: "hook",
     header: "Hook point",

@@ -6,6 +6,7 @@ import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
 import { bytes, count } from "@/kit/format";
 import { SearchInput } from "@/kit/inputs";
+import { Name } from "@/kit/Name";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { useView } from "@/kit/useView";
@@ -13,7 +14,7 @@ import { AddModel } from "./parts/AddModel";
 import { type Model, type ModelsQuery, modelsQuery } from "./queries";
 
 const columns: readonly Column<Model>[] = [
-  { id: "name", header: "Model", cell: (each) => each.name, sort: true, width: "minmax(14rem, 2fr)" },
+  { id: "name", header: "Model", cell: (each) => <Name of={each.name} />, sort: true, width: "minmax(14rem, 2fr)" },
   {
     id: "source",
     header: "From",

@@ -7,14 +7,20 @@ import { EmptyState } from "@/kit/EmptyState";
 import { count, number, percent } from "@/kit/format";
 import { hookInWords } from "@/kit/hookPoint";
 import { SearchInput } from "@/kit/inputs";
+import { Name } from "@/kit/Name";
 import { Page } from "@/kit/Page";
 import { RelativeTime } from "@/kit/RelativeTime";
 import { useView } from "@/kit/useView";
 import { numberOf, type Sae, type SaesQuery, saesQuery } from "./queries";
 
 const columns: readonly Column<Sae>[] = [
-  { id: "name", header: "SAE", cell: (sae) => sae.name, sort: true, width: "minmax(10rem, 1.5fr)" },
-  { id: "model", header: "Model", cell: (sae) => sae.model?.name ?? sae.model_name, width: "minmax(9rem, 1.3fr)" },
+  { id: "name", header: "SAE", cell: (sae) => <Name of={sae.name} />, sort: true, width: "minmax(10rem, 1.5fr)" },
+  {
+    id: "model",
+    header: "Model",
+    cell: (sae) => <Name of={sae.model?.name ?? sae.model_name} />,
+    width: "minmax(9rem, 1.3fr)",
+  },
   {
     id: "hook",
     header: "Hook point",

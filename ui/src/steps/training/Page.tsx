@@ -7,6 +7,7 @@ import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
 import { number, percent } from "@/kit/format";
 import { SearchInput } from "@/kit/inputs";
+import { Name } from "@/kit/Name";
 import { Page } from "@/kit/Page";
 import { Progress } from "@/kit/Progress";
 import { RelativeTime } from "@/kit/RelativeTime";
@@ -23,10 +24,10 @@ const groups = {
 type Group = keyof typeof groups;
 
 const columns: readonly Column<Training>[] = [
-  { id: "name", header: "Training", cell: (each) => each.name, sort: true, width: "minmax(14rem, 2fr)" },
+  { id: "name", header: "Training", cell: (each) => <Name of={each.name} />, sort: true, width: "minmax(14rem, 2fr)" },
   { id: "state", header: "State", cell: (each) => <StatusBadge state={each.state} />, sort: true, width: "10rem" },
   { id: "progress", header: "Progress", cell: (each) => <Share training={each} />, width: "minmax(8rem, 1fr)" },
-  { id: "model_name", header: "Model", cell: (each) => each.model?.name ?? each.model_name, sort: true },
+  { id: "model_name", header: "Model", cell: (each) => <Name of={each.model?.name ?? each.model_name} />, sort: true },
   {
     id: "hook",
     header: "Hook point",

@@ -4,13 +4,14 @@ import { Card } from "@/kit/Card";
 import { type Column, DataTable } from "@/kit/DataTable";
 import { EmptyState } from "@/kit/EmptyState";
 import { count, percent } from "@/kit/format";
+import { Name } from "@/kit/Name";
 import { RelativeTime } from "@/kit/RelativeTime";
 import type { SaeDetail } from "../queries";
 
 type Found = SaeDetail["feature_set_list"][number];
 
 const columns: readonly Column<Found>[] = [
-  { id: "name", header: "Feature set", cell: (set) => set.name, width: "minmax(12rem, 2fr)" },
+  { id: "name", header: "Feature set", cell: (set) => <Name of={set.name} />, width: "minmax(12rem, 2fr)" },
   {
     id: "tokens",
     header: "Tokens read",
