@@ -4171,7 +4171,7 @@ export interface components {
             bytes: number;
             /**
              * Fits On
-             * @description The devices that have room for it now, with a tenth more for loading.
+             * @description The devices that have room for it now, with a tenth more for loading; `8bit` and `4bit` run on GPUs only.
              */
             fits_on: string[];
         };
@@ -5027,7 +5027,7 @@ export interface components {
         SettingsChange: {
             /**
              * Hf Token
-             * @description Token of the Hugging Face hub, for models and data sets that are not public.
+             * @description Token of the Hugging Face hub, `hf_…`, for models and data sets that are not public.
              */
             hf_token?: string | null;
         };
@@ -5971,7 +5971,6 @@ export interface components {
              *       "gradient_clip": 1,
              *       "b_dec_start": "geometric_median",
              *       "log_every": 10,
-             *       "checkpoint_every": 250,
              *       "seed": 0
              *     }
              */
@@ -6073,10 +6072,10 @@ export interface components {
             log_every: number;
             /**
              * Checkpoint Every
-             * @description Steps between two checkpoints: the most that a killed process loses.
-             * @default 250
+             * @description Steps between two checkpoints, the most that a killed process loses; a tenth of the run, from 10 to 250, where it
+             *     is not given.
              */
-            checkpoint_every: number;
+            checkpoint_every?: number | null;
             /**
              * Seed
              * @description Seed of the weights and of the order of the data.
@@ -6147,7 +6146,6 @@ export interface components {
              *       "gradient_clip": 1,
              *       "b_dec_start": "geometric_median",
              *       "log_every": 10,
-             *       "checkpoint_every": 250,
              *       "seed": 0
              *     }
              */
