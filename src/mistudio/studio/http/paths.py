@@ -73,7 +73,7 @@ def readable(settings: Settings, text: str, seconds: float = 60.0) -> Path:
     if not present:
         raise NotFound(
             f"There is no file or folder {text}.",
-            remedy="Check the path, or upload the file; something on the Hugging Face Hub is named owner/name.",
+            remedy="Check the path; something on the Hugging Face Hub is named owner/name.",
         )
     if path.is_dir():
         until = time.monotonic() + seconds
@@ -90,8 +90,8 @@ def _check(settings: Settings, path: Path, named: str) -> None:
     if not any(path.is_relative_to(root) for root in roots):
         raise Forbidden(
             f"{named} is outside of the folders that this studio may read.",
-            remedy="Upload the file, or start the studio with MISTUDIO_DATA_ROOTS naming the folders that it may read, "
-            "separated by colons.",
+            remedy="Move it into one of them, or start the studio with MISTUDIO_DATA_ROOTS naming the folders that it may "
+            "read, separated by colons.",
         )
     if path.is_relative_to(own) or own.is_relative_to(path):
         raise Forbidden(
