@@ -65,8 +65,7 @@ def readable(settings: Settings, text: str, seconds: float = 60.0) -> Path:
     if not present and not text.startswith((UPLOAD, "~")) and not given.is_absolute() and ".." not in given.parts:
         raise NotFound(
             f"{text[:80]!r} is neither the path of a file or folder here nor a name on the Hugging Face Hub.",
-            remedy="Give a whole path, such as /home/me/texts, upload the file, or name a model or data set of the Hub "
-            "as owner/name.",
+            remedy="Give a whole path, such as /home/me/texts, or name a model or data set of the Hub as owner/name.",
         )
     # Before it is said whether there is anything: what lies outside stays unknown.
     _check(settings, path, text)
@@ -90,8 +89,8 @@ def _check(settings: Settings, path: Path, named: str) -> None:
     if not any(path.is_relative_to(root) for root in roots):
         raise Forbidden(
             f"{named} is outside of the folders that this studio may read.",
-            remedy="Move it into one of them, or start the studio with MISTUDIO_DATA_ROOTS naming the folders that it may "
-            "read, separated by colons.",
+            remedy="Move it into one of them, or start the studio with MISTUDIO_DATA_ROOTS naming the folders that it "
+            "may read, separated by colons.",
         )
     if path.is_relative_to(own) or own.is_relative_to(path):
         raise Forbidden(
