@@ -118,7 +118,7 @@ def test_an_estimate_names_its_parts_and_starts_nothing(client, workshop):
     assert all(part["meaning"] for part in estimated["memory"] + estimated["disk"])
     assert estimated["facts"]["steps"] == 100
     assert estimated["seconds"] is None
-    assert "unknown" in estimated["seconds_basis"]
+    assert "not known before the first run" in estimated["seconds_basis"]
     assert client.post("/jobs/estimate", json={"kind": "train", **body}).json()["data"] == {
         **estimated,
         "memory_available_bytes": pytest.approx(estimated["memory_available_bytes"], rel=0.5),
@@ -251,7 +251,7 @@ def test_a_hundred_thousand_lines_are_drawn_with_their_extremes_and_quickly(clie
 def test_checkpoints_are_those_on_disk(client, workshop):
     training = started(client, workshop.recording(), name="mine")
     nothing = client.get(f"/trainings/{training['id']}/checkpoints").json()["data"]
-    assert nothing == {"checkpoints": [], "every_steps": 250, "sae": None, "sae_bytes": None}
+    assert nothing == {"checkpoints": [], "every_steps": 10, "sae": None, "sae_bytes": None}
     folder = workshop.settings.home / "saes" / ".mine.partial" / ".work" / "checkpoints" / "step-000000250"
     folder.mkdir(parents=True)
     (folder / "state.safetensors").write_bytes(b"x" * 1000)

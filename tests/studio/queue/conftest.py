@@ -197,7 +197,7 @@ class Station:
 
     def processes_of(self, job_id: str) -> list[psutil.Process]:
         """All processes that were started for the job."""
-        return [each for each in _job_processes(self.settings.home) if job_id in each.cmdline()]
+        return _job_processes(self.settings.home, job_id)
 
     def ask(self, command: Callable[..., Any], job_id: str) -> Job:
         """Pause, resume, cancel or retry."""
@@ -236,11 +236,12 @@ async def pause_anyway(session: Session, job_id: str) -> Job:
     return job
 
 
-def _job_processes(home: Path) -> list[psutil.Process]:
+def _job_processes(home: Path, job_id: str | None = None) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            is_job = process.cmdline()[1:4] == ["-m", "mistudio.studio.worker", "job"]
+            words = process.cmdline()
+            is_job = words[1:4] == ["-m", "mistudio.studio.worker", "job"] and (job_id is None or job_id in words)
             if is_job and process.environ().get("MISTUDIO_HOME") == str(home):
                 found.append(process)
         except (psutil.Error, OSError):

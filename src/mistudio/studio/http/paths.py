@@ -65,7 +65,7 @@ def readable(settings: Settings, text: str, seconds: float = 60.0) -> Path:
     if not present and not text.startswith((UPLOAD, "~")) and not given.is_absolute() and ".." not in given.parts:
         raise NotFound(
             f"{text[:80]!r} is neither the path of a file or folder here nor a name on the Hugging Face Hub.",
-            remedy="Give a whole path, such as /home/me/texts, or name a model or data set of the Hub as owner/name.",
+            remedy="Give a whole path, such as /data/texts, or name a model or data set of the Hub as owner/name.",
         )
     # Before it is said whether there is anything: what lies outside stays unknown.
     _check(settings, path, text)
