@@ -85,3 +85,19 @@ it("does not start what the estimate refuses, and forgets a refusal when somethi
   expect(await screen.findByText("k is larger than d_sae.")).toBeVisible();
   expect(start()).toBeDisabled();
 });
+
+it("trains the architecture that is chosen, with what both have and the defaults of its own", async () => {
+  const asked = fakeStudio({ ...answers, "POST /trainings": { job_id: "job-1", job: { subject: null } } });
+  show();
+  await waitFor(() => expect(start()).toBeEnabled());
+  const latents = screen.getByLabelText("Active latents");
+  await userEvent.clear(latents);
+  await userEvent.type(latents, "16");
+  await userEvent.selectOptions(screen.getByLabelText("Architecture"), "BatchTopK");
+  expect(screen.getByText(/on average/)).toBeVisible();
+  await waitFor(() => expect(start()).toBeEnabled());
+  await userEvent.click(start());
+  await waitFor(() => expect(asked.some(({ path, method }) => path === "/trainings" && method === "POST")).toBe(true));
+  const sent = asked.find(({ path, method }) => path === "/trainings" && method === "POST")?.body;
+  expect(sent).toMatchObject({ config: { sae: { architecture: "batchtopk", k: 16 } } });
+});

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Card } from "@/kit/Card";
 import { cx } from "@/kit/cx";
 import { Field } from "@/kit/Field";
-import { type FormValues, recordOf } from "@/kit/formValues";
+import { type FormValues, recordOf, variantOf } from "@/kit/formValues";
 import { short } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import type { FieldDescriptor } from "@/kit/jsonSchema";
@@ -33,6 +33,15 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
   );
   const sae = recordOf(values.sae);
   const kind = typeof sae.architecture === "string" ? sae.architecture : "topk";
+  const union = fields.find(({ name }) => name === "sae");
+  const variants = union?.kind === "union" ? union.variants : {};
+  /** What the next architecture has too stays as it is. */
+  const choose = (architecture: string) => {
+    if (union?.kind !== "union") return;
+    const next = variantOf(union, { [union.tag]: architecture });
+    const kept = Object.entries(sae).filter(([name]) => name !== union.tag && name in next);
+    onChange({ ...values, sae: { ...next, ...Object.fromEntries(kept) } });
+  };
   const lr = typeof values.lr === "number" ? values.lr : null;
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
@@ -66,9 +75,9 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
         {(ids) => (
           <Select
             {...ids}
-            options={Object.entries(architectures).map(([value, { name }]) => ({ value, label: name }))}
+            options={Object.keys(variants).map((value) => ({ value, label: architectures[value]?.name ?? value }))}
             value={kind}
-            onChange={(architecture) => onChange({ ...values, sae: { ...shared(sae), architecture } })}
+            onChange={choose}
           />
         )}
       </Field>
@@ -162,11 +171,4 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
       </div>
     </Card>
   );
-}
-
-const everywhere = ["expansion", "d_sae", "k", "aux_k", "aux_coefficient"];
-
-/** What all architectures have: it stays when another one is chosen. */
-function shared(sae: FormValues): FormValues {
-  return Object.fromEntries(Object.entries(sae).filter(([name]) => everywhere.includes(name)));
 }
