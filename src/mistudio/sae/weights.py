@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+_OF_ACTIVATIONS = ("b_enc_F", "b_dec_D", "threshold_F", "b_mag_F")
+"""Tensors that are added to activations, or compared with them."""
+
 
 class SparseCode(NamedTuple):
     """The active latents of each token. A zero value is padding: that latent is not active."""
@@ -73,9 +76,6 @@ class Weights:
 def pre_activations(x_BD: Float[Tensor, "B D"], weights: Weights) -> Float[Tensor, "B F"]:
     """W_enc (x − b_dec) + b_enc."""
     return torch.nn.functional.linear(x_BD - weights.b_dec_D, weights.W_enc_FD, weights.b_enc_F)
-
-
-_OF_ACTIVATIONS = ("b_enc_F", "b_dec_D", "threshold_F", "b_mag_F")
 
 
 def rescale(weights: Weights, scale: float) -> Weights:

@@ -1,0 +1,15 @@
+"""The registries say the same as the configurations."""
+
+from __future__ import annotations
+
+from mistudio.sae.config import TRAINABLE
+from mistudio.sae.registry import ARCHITECTURES, TRAININGS
+
+
+def test_every_architecture_goes_by_the_name_in_its_configuration() -> None:
+    for name, each in (*ARCHITECTURES.items(), *TRAININGS.items()):
+        assert each.config.model_fields["architecture"].default == name
+
+
+def test_what_the_configuration_calls_trainable_can_be_trained() -> None:
+    assert tuple(TRAININGS) == TRAINABLE
