@@ -1,7 +1,11 @@
-"""The examples walk the whole road on a real studio: as it comes, and on a PostgreSQL and Redis of one's own."""
+"""The examples walk the whole road on a real studio: as it comes, and with two API processes and two workers on a
+PostgreSQL and Redis of one's own.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+import socketio
 
 from mistudio.client.client import Client
 from mistudio.errors import NotFound
+from mistudio.studio.events.sockets import SOCKET_PATH
 from tests.studio.conftest import a_database
 from tests.studio.queue.conftest import free_port, redis_url  # noqa: F401
 from tests.tiny_models import save_tiny_checkpoint
@@ -29,6 +36,8 @@ class RunningStudio:
     url: str
     text: Path
     model: Path
+    pids: dict[str, int]
+    """Its processes by name."""
 
     def run(self, *command: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an example against it."""
@@ -58,7 +67,9 @@ def studio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return
     redis = request.getfixturevalue("redis_url")
     with a_database(request.getfixturevalue("postgres_url")) as database:
-        yield from _running(folder, environment | {"DATABASE_URL": database, "REDIS_URL": redis})
+        servers = {"DATABASE_URL": database, "REDIS_URL": redis}
+        processes = {"MISTUDIO_API_PROCESSES": "2", "MISTUDIO_WORKERS": "2"}
+        yield from _running(folder, environment | servers | processes)
 
 
 def _running(folder: Path, environment: dict[str, str]) -> Iterator[RunningStudio]:
@@ -66,7 +77,9 @@ def _running(folder: Path, environment: dict[str, str]) -> Iterator[RunningStudi
     started = subprocess.run([program, "up", "--port", str(port)], env=environment, check=False, capture_output=True)
     assert started.returncode == 0, started.stderr.decode()
     try:
-        yield RunningStudio(f"http://127.0.0.1:{port}", folder / "text", folder / "toy")
+        asked = subprocess.run([program, "status", "--json"], env=environment, check=True, capture_output=True)
+        pids = {each["name"]: each["pid"] for each in json.loads(asked.stdout)["processes"]}
+        yield RunningStudio(f"http://127.0.0.1:{port}", folder / "text", folder / "toy", pids)
     finally:
         subprocess.run([program, "down", "--save-seconds", "1"], env=environment, check=True, capture_output=True)
 
@@ -129,3 +142,35 @@ def _use_the_rest_of_the_client(client: Client, latent: int) -> None:
     client.feature_sets.delete(features).wait(timeout=60)
     with pytest.raises(NotFound):
         client.feature_sets.get(features)
+
+
+def test_events_reach_the_sockets_of_every_api_process(studio: RunningStudio) -> None:
+    api_pids = [pid for name, pid in studio.pids.items() if name.startswith("api-")]
+
+    def connections(pid: int) -> int:
+        return sum(each.status == psutil.CONN_ESTABLISHED for each in psutil.Process(pid).net_connections("tcp"))
+
+    async def heard() -> set[str]:
+        sockets: list[socketio.AsyncSimpleClient] = []
+        before = {pid: connections(pid) for pid in api_pids}
+        while not all(connections(pid) > before[pid] for pid in api_pids):
+            assert len(sockets) < 100, "one process takes all connections"
+            sockets.append(socketio.AsyncSimpleClient())
+            await sockets[-1].connect(studio.url, socketio_path=SOCKET_PATH.lstrip("/"), transports=["websocket"])
+            assert (await sockets[-1].call("subscribe", {"channel": "jobs"}))["ok"]
+        with Client(studio.url) as client:
+            job = client.datasets.add(str(studio.text), name=f"heard-by-{len(sockets)}").job
+        told = set(await asyncio.gather(*(_completed(socket, job.id) for socket in sockets)))
+        await asyncio.gather(*(socket.disconnect() for socket in sockets))
+        return told
+
+    assert asyncio.run(heard()) == {"job.completed"}
+
+
+async def _completed(socket: socketio.AsyncSimpleClient, job_id: str) -> str:
+    """Listen until the job is completed."""
+    while True:
+        name, envelope = await socket.receive(timeout=60)
+        data = envelope["data"]
+        if name == "event" and data["type"] == "job.completed" and data["job_id"] == job_id:
+            return str(data["type"])
