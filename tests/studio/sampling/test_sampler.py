@@ -60,8 +60,12 @@ def test_a_leader_that_loses_its_connection_can_write_no_more_and_leads_again(se
             async with leading(database, "test") as other:
                 assert other is None
             async with database.session() as session:
-                end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-                await session.execute(text(end))
+                # It is gone when the answer comes.
+                leaders = (
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_database ON oid = database "
+                    "WHERE locktype = 'advisory' AND datname = current_database()"
+                )
+                assert list(await session.scalars(text(leaders))) == [True]
             with pytest.raises(Exception, match="connection|terminat"):
                 async with leader.session() as session:
                     await samples.add(session, "host", now(), {})
