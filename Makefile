@@ -90,7 +90,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 ui/node_modules/.installed: ui/package.json ui/package-lock.json
 	@command -v npm >/dev/null || { echo "The pages need Node 20 or later: install it, then run make again." >&2; exit 1; }
 	@echo "Installing the libraries of the pages."
-	@npm ci --prefix ui --no-audit --no-fund --silent
+	@npm ci --prefix ui --no-audit --no-fund --loglevel error > /dev/null
 	@touch $@
 
 $(STATIC): ui/node_modules/.installed $(PAGES)
