@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +13,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=())
 
 
-def path_of(location: Sequence[int | str], choices: Sequence[str]) -> str:
+def path_of(location: Sequence[int | str], choices: Collection[str]) -> str:
     """Where a value stands, such as `sae.k`, from where pydantic says an error is.
 
     Args:

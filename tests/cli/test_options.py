@@ -14,6 +14,8 @@ from mistudio.artifacts.manifest import open_artifact
 from tests.cli.conftest import TRAIN, Walked
 from tests.cli.test_bad_input import assert_refused, nothing_at
 
+SHORT = (*TRAIN, "--tokens", 256)
+
 
 def trained(walked: Walked, out: Path, *options: object) -> dict[str, object]:
     walked.run.ok("train", "--activations", walked.activations, *options, "--out", out)
@@ -118,13 +120,13 @@ def test_a_seed_below_zero_is_refused(walked: Walked):
 
 
 def test_an_architecture_is_trained_with_its_own_options_and_refuses_those_of_others(walked: Walked, tmp_path: Path):
-    config = trained(walked, tmp_path / "sae", *TRAIN, "--arch", "batchtopk", "--threshold-decay", 0.9)
+    config = trained(walked, tmp_path / "sae", *SHORT, "--arch", "batchtopk", "--threshold-decay", 0.9)
     assert config["sae"]["architecture"] == "batchtopk"
     assert config["sae"]["threshold_decay"] == 0.9
 
     (tmp_path / "run.json").write_text(json.dumps({"sae": {"architecture": "batchtopk", "threshold_decay": 0.5}}))
-    config = trained(walked, tmp_path / "filed", *TRAIN, "--config", tmp_path / "run.json")
+    config = trained(walked, tmp_path / "filed", *SHORT, "--config", tmp_path / "run.json")
     assert config["sae"]["threshold_decay"] == 0.5
 
     done = walked.run("train", "--activations", walked.activations, *TRAIN, "--threshold-decay", 0.9)
-    assert_refused(done, 2, "--threshold-decay is an option of batchtopk, not of topk")
+    assert_refused(done, 2, "--threshold-decay is an option of batchtopk, matryoshka, not of topk")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from mistudio.sae.architectures.batch_topk import BatchTopKStep, keep_largest
+from mistudio.sae import sparse_step
+from mistudio.sae.architectures.batch_topk import BatchTopKStep
 from mistudio.sae.architectures.topk import TopKStep
 from mistudio.sae.config import BatchTopKConfig, TopKConfig
 from mistudio.sae.kernels import reference
@@ -14,6 +17,7 @@ from mistudio.sae.kernels.compiled import CompiledKernels
 from mistudio.sae.kernels.portable import PortableKernels
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings, StepKernels
 from mistudio.sae.registry import TRAININGS
+from mistudio.sae.selection import keep_largest
 from mistudio.sae.weights import SparseCode, Weights
 from tests.sae.conftest import random_weights
 
@@ -77,7 +81,7 @@ def test_the_largest_of_a_batch_are_kept_whatever_the_last_batch_was(kernels: St
     for factor in (1.0, 0.01, 100.0, 1e-6, 1.0):
         inputs_BD = x_BD * factor - weights.b_dec_D
         wanted_BF = reference.encode(x_BD * factor, weights, reference.batch_top_k(7))
-        torch.testing.assert_close(dense(step.select(inputs_BD), 200), wanted_BF)
+        torch.testing.assert_close(dense(step.select(inputs_BD).code, 200), wanted_BF)
 
 
 def test_of_equals_at_the_cut_those_are_kept_that_come_first() -> None:
@@ -98,33 +102,79 @@ def test_the_threshold_is_the_running_mean_of_the_smallest_activation_kept(x_BD:
     assert float(step.kept["threshold"]) == pytest.approx(wanted, rel=1e-5)
 
 
+def with_more(weights: Weights, architecture: str) -> Weights:
+    """The weights with what the architecture has beside them, away from where it starts."""
+    generator = torch.Generator().manual_seed(7)
+    for name in TRAININGS[architecture].tensors:
+        weights.more[name] = torch.randn(200, generator=generator) * 0.3
+    if architecture in ("standard", "gated"):
+        weights.b_enc_F -= 1.0
+    return weights
+
+
+CASES: dict[str, tuple[str, dict[str, Any], reference.Activation, reference.Penalty]] = {
+    "topk": ("topk", {"k": 7}, reference.top_k(7), reference.no_penalty),
+    "batchtopk": ("batchtopk", {"k": 7}, reference.batch_top_k(7), reference.no_penalty),
+    "matryoshka": ("matryoshka", {"k": 7}, reference.batch_top_k(7), reference.no_penalty),
+    "standard": ("standard", {"coefficient": 0.7}, reference.relu, reference.l1(0.7, weighted=False)),
+    "standard, weighted": (
+        "standard", {"coefficient": 0.7, "decoder_norm": "weighted"}, reference.relu, reference.l1(0.7, weighted=True),
+    ),
+    "gated": ("gated", {"coefficient": 0.7}, reference.gated, reference.gate_l1(0.7)),
+    "jumprelu, step": (
+        "jumprelu", {"coefficient": 0.7, "penalty": "step"}, reference.jump_relu(0.5), reference.l0(0.7, 0.5),
+    ),
+    "jumprelu, tanh": (
+        "jumprelu", {"coefficient": 0.7, "penalty": "tanh"}, reference.jump_relu(0.5), reference.tanh_l0(0.7, 4.0),
+    ),
+    "jumprelu, quadratic": (
+        "jumprelu", {"coefficient": 0.7, "k": 9}, reference.jump_relu(0.5), reference.l0_distance(0.7, 9, 0.5),
+    ),
+}  # fmt: skip
+
+
 @kernels_each
+@pytest.mark.parametrize("wide", [False, True], ids=["sparse", "wide"])
 @pytest.mark.parametrize("dead_share", [0.0, 0.3])
-@pytest.mark.parametrize("architecture", ["topk", "batchtopk"])
+@pytest.mark.parametrize("case", CASES)
 def test_loss_and_gradients_are_the_references(
-    architecture: str, kernels: StepKernels, dead_share: float, x_BD: Tensor
+    case: str, kernels: StepKernels, dead_share: float, wide: bool, x_BD: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = random_weights()
+    architecture, options, keep, penalty = CASES[case]
+    monkeypatch.setattr(sparse_step, "_WIDE", 0.0 if wide else 1.0)
+    weights = with_more(random_weights(), architecture)
     training = TRAININGS[architecture]
-    config = training.config.model_validate({"k": 7, "aux_k": 20, "aux_coefficient": 0.25})
-    keep = {"topk": reference.top_k, "batchtopk": reference.batch_top_k}[architecture](7)
+    config = training.config.model_validate({**options, "aux_k": 20, "aux_coefficient": 0.25})
     dead_F = torch.rand(200, generator=torch.Generator().manual_seed(3)) < dead_share
     step = training.step(config, weights, kernels=kernels, gemm_dtype=torch.float32)
+    if "begun" in step.kept:
+        step.kept["begun"].fill_(True)
+    if case == "standard, weighted":
+        weights.W_dec_FD *= 0.5 + torch.rand((200, 1), generator=torch.Generator().manual_seed(5))
     found = step(x_BD, dead_F if dead_share else None)
 
     leaves = weights.map(lambda tensor: tensor.clone().requires_grad_())
-    wanted = reference.loss(x_BD, leaves, keep, dead_F=dead_F, aux_k=config.aux_k)
-    (wanted.reconstruction + config.aux_coefficient * wanted.auxiliary).backward()
+    wanted = reference.loss(
+        x_BD, leaves, keep, penalty=penalty, ends=step.ends, dead_F=dead_F, aux_k=config.aux_k,
+        aux_bias=not step.sparse_by_bias,
+    )  # fmt: skip
+    (wanted.reconstruction + wanted.penalty + config.aux_coefficient * wanted.auxiliary).backward()
     torch.testing.assert_close(found.reconstruction, wanted.reconstruction.detach())
+    torch.testing.assert_close(found.penalty.float(), wanted.penalty.detach())
     torch.testing.assert_close(found.auxiliary, wanted.auxiliary.detach())
     gradients = {name: leaf.grad for name, leaf in leaves.tensors().items()}
     W_dec_FD, gradient_FD = weights.W_dec_FD, gradients["W_dec_FD"]
     assert gradient_FD is not None
-    gradients["W_dec_FD"] = gradient_FD - (gradient_FD * W_dec_FD).sum(1, keepdim=True) * W_dec_FD
+    if step.unit_norm:
+        gradients["W_dec_FD"] = gradient_FD - (gradient_FD * W_dec_FD).sum(1, keepdim=True) * W_dec_FD
     for name, tensor in step.gradients.tensors().items():
-        torch.testing.assert_close(tensor, gradients[name], rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+        right = gradients[name]
+        assert right is not None
+        rounding = 1e-5 * float(right.abs().max())
+        torch.testing.assert_close(tensor, right, rtol=1e-4, atol=rounding, msg=lambda m, n=name: f"{n}: {m}")
     norm = torch.stack([g.pow(2).sum() for g in gradients.values() if g is not None]).sum().sqrt()
     assert found.gradient_norm == pytest.approx(float(norm), rel=1e-4)
+    assert all(bool((tensor != 0).any()) for tensor in step.gradients.tensors().values())
 
 
 @kernels_each

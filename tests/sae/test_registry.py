@@ -12,4 +12,4 @@ def test_every_architecture_goes_by_the_name_in_its_configuration() -> None:
 
 
 def test_what_the_configuration_calls_trainable_can_be_trained() -> None:
-    assert tuple(TRAININGS) == TRAINABLE
+    assert tuple(TRAININGS) == tuple(TRAINABLE)

@@ -107,14 +107,19 @@ def _flatten(kind: type[Config], path: tuple[str, ...] = ()) -> Iterator[_Field]
         elif choices:
             yield from _flatten(choices[0], (*path, name))
         elif name != "architecture":  # It stands once before the options of all architectures.
-            yield _Field((*path, name), info, kind.__name__.removesuffix("Config"))
+            yield _Field((*path, name), info, _title(kind))
+
+
+def _title(kind: type[Config]) -> str:
+    return kind.__name__.removesuffix("Config").removesuffix("Training")
 
 
 def _flatten_choice(choices: list[type[Config]], info: FieldInfo, path: tuple[str, ...]) -> Iterator[_Field]:
     """The architecture, then what all have, then what only some have."""
     names = {choice: choice.model_fields["architecture"].default for choice in choices}
     default = info.get_default(call_default_factory=True).architecture
-    which = FieldInfo(annotation=Literal[tuple(names.values())], default=default, description="The architecture.")  # type: ignore[arg-type]
+    words = "The architecture. " + " ".join(f"{name}: {what}" for name, what in TRAINABLE.items())
+    which = FieldInfo(annotation=Literal[tuple(names.values())], default=default, description=words)  # type: ignore[arg-type]
     yield _Field((*path, "architecture"), which, "SAE")
     flat = {field.name: field for choice in reversed(choices) for field in _flatten(choice, path)}
     own = []
@@ -123,7 +128,8 @@ def _flatten_choice(choices: list[type[Config]], info: FieldInfo, path: tuple[st
         if len(having) == len(choices):
             yield field._replace(owner="SAE")
         else:
-            own.append(field._replace(architectures=having))
+            owners = ", ".join(_title(choice) for choice in choices if field.name in choice.model_fields)
+            own.append(field._replace(owner=owners, architectures=having))
     yield from own
 
 

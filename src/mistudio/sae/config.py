@@ -1,10 +1,10 @@
-"""What an SAE is, apart from its weights: one class an architecture."""
+"""What an SAE is, apart from its weights: one class an architecture, and another one where its training has options."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from mistudio.config import Config
 
@@ -22,52 +22,12 @@ class SaeConfig(Config):
         """The number of latents for an input of `d_in` dimensions."""
         return self.d_sae or round(self.expansion * d_in)
 
-
-class FixedL0Config(SaeConfig):
-    """The number of active latents is given, and dead latents are revived by AuxK."""
-
-    k: int = Field(default=32, gt=0)
-    """Latents kept per token: the L0."""
-    aux_k: int = Field(default=256, ge=0)
-    """Dead latents that try to explain each token's error (AuxK); 0 switches it off."""
-    aux_coefficient: float = Field(default=1 / 32, ge=0)
-    """Weight of the AuxK loss relative to the reconstruction loss."""
+    def shape(self) -> dict[str, Any]:
+        """The fields that another architecture of the same size has too."""
+        return {"expansion": self.expansion, "d_sae": self.d_sae}
 
 
-class TopKConfig(FixedL0Config):
-    """Each token keeps its k largest pre-activations (Gao et al. 2024, arXiv 2406.04093)."""
-
-    architecture: Literal["topk"] = "topk"
-
-
-class BatchTopKConfig(FixedL0Config):
-    """A batch of B tokens keeps its k·B largest pre-activations (Bussmann et al. 2024, arXiv 2412.06410).
-
-    Tokens that need more latents have more. Once trained it is a JumpReLU SAE: a latent is active above a threshold,
-    the running mean of the smallest activation that was kept.
-    """
-
-    architecture: Literal["batchtopk"] = "batchtopk"
-    threshold_decay: float = Field(default=0.99, ge=0, lt=1)
-    """Share of the threshold that stays from one step to the next."""
-
-
-TRAINABLE = ("topk", "batchtopk")
-
-
-def _architecture(value: Any) -> Any:
-    return value.get("architecture", "topk") if isinstance(value, dict) else getattr(value, "architecture", None)
-
-
-TrainableConfig = Annotated[
-    Annotated[TopKConfig, Tag("topk")] | Annotated[BatchTopKConfig, Tag("batchtopk")],
-    Discriminator(
-        _architecture,
-        custom_error_type="architecture",
-        custom_error_message=f"Known architectures: {', '.join(TRAINABLE)}",
-    ),
-]
-"""The architectures that can be trained here; TopK where none is named."""
+# ── for use ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class StandardConfig(SaeConfig):
@@ -86,3 +46,136 @@ class GatedConfig(SaeConfig):
     """A gate says which latents are active, and a magnitude how much (Rajamanoharan et al. 2024, arXiv 2404.16014)."""
 
     architecture: Literal["gated"] = "gated"
+
+
+# ── for training ─────────────────────────────────────────────────────────────────────────────────
+
+
+class TrainableSaeConfig(SaeConfig):
+    """What every architecture has that is trained here."""
+
+    k: int = Field(default=32, gt=0)
+    """Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it."""
+    aux_k: int = Field(default=256, ge=0)
+    """Dead latents that try to explain each token's error (AuxK); 0 switches it off."""
+    aux_coefficient: float = Field(default=1 / 32, ge=0)
+    """Weight of the AuxK loss relative to the reconstruction loss."""
+
+    @property
+    def label(self) -> str:
+        """Sparsity and width in a few letters: k32-x8."""
+        return f"k{self.k}-x{self.d_sae or format(self.expansion, 'g')}"
+
+
+class TopKConfig(TrainableSaeConfig):
+    """Each token keeps its k largest pre-activations (Gao et al. 2024, arXiv 2406.04093)."""
+
+    architecture: Literal["topk"] = "topk"
+
+
+class BatchSelectionConfig(TrainableSaeConfig):
+    """A batch of B tokens keeps its k·B largest pre-activations: tokens that need more latents have more.
+
+    Once trained it is a JumpReLU SAE: a latent is active above a threshold, the running mean of the smallest activation
+    that was kept.
+    """
+
+    threshold_decay: float = Field(default=0.99, ge=0, lt=1)
+    """Share of the threshold that stays from one step to the next."""
+
+
+class BatchTopKConfig(BatchSelectionConfig):
+    """The k·B largest pre-activations of a batch of B tokens are kept (Bussmann et al. 2024, arXiv 2412.06410)."""
+
+    architecture: Literal["batchtopk"] = "batchtopk"
+
+
+class MatryoshkaConfig(BatchSelectionConfig):
+    """BatchTopK whose first latents alone must reconstruct too (Bussmann et al. 2025, arXiv 2503.17547).
+
+    The first latents learn general features, and later ones details, so that a general feature is not swallowed by its
+    special cases.
+    """
+
+    architecture: Literal["matryoshka"] = "matryoshka"
+    prefix_shares: tuple[float, ...] = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
+    """Shares of the latents that reconstruct by themselves, ascending; all of them together do so anyway."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> MatryoshkaConfig:
+        if any(low >= high for low, high in zip((0.0, *self.prefix_shares), (*self.prefix_shares, 1.0), strict=True)):
+            raise ValueError("Shares of the latents ascend, above 0 and below 1.")
+        return self
+
+    def ends(self, d_sae: int) -> tuple[int, ...]:
+        """Where each prefix of the latents ends; of those that would be empty or equal there is one."""
+        ends = {round(share * d_sae) for share in self.prefix_shares} - {0, d_sae}
+        return (*sorted(ends), d_sae)
+
+
+class PenalisedConfig(TrainableSaeConfig):
+    """Active latents cost something, and the weight of that penalty is found during training."""
+
+    coefficient: float | None = Field(default=None, gt=0)
+    """Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given."""
+
+
+class StandardTrainingConfig(PenalisedConfig):
+    """ReLU with a penalty on Σ|activation|, the L1 norm (Bricken et al. 2023; Anthropic, April 2024 update)."""
+
+    architecture: Literal["standard"] = "standard"
+    decoder_norm: Literal["unit", "weighted"] = "unit"
+    """Rows of the decoder keep norm 1, or are free and each activation is penalised times its row's norm."""
+
+
+class GatedTrainingConfig(PenalisedConfig):
+    """A gate says which latents are active, and a magnitude how much (Rajamanoharan et al. 2024, arXiv 2404.16014).
+
+    The L1 penalty lies on the gate alone, so that it doesn't shrink the magnitudes.
+    """
+
+    architecture: Literal["gated"] = "gated"
+
+
+class JumpReLUTrainingConfig(PenalisedConfig):
+    """Each latent learns a threshold of its own (Rajamanoharan et al. 2024, arXiv 2407.14435)."""
+
+    architecture: Literal["jumprelu"] = "jumprelu"
+    penalty: Literal["step", "tanh", "quadratic"] = "quadratic"
+    """What active latents cost: their number (step), a smooth count of them (tanh: Anthropic, January 2025), or the
+    squared relative distance of their number from `k` (quadratic: Gemma Scope 2)."""
+    bandwidth: float = Field(default=0.5, gt=0)
+    """Width of the band around a threshold in which pre-activations move it, as a share of the threshold."""
+    tanh_scale: float = Field(default=4.0, gt=0)
+    """With tanh: how steeply the count rises with the activation."""
+
+
+TRAINABLE = {
+    "topk": "k latents for every token; a good first choice.",
+    "batchtopk": "k on average, more where there is more to say; usually the better SAE.",
+    "matryoshka": "batchtopk whose first latents explain alone, so that general features stay whole.",
+    "jumprelu": "every latent learns how strong it must be before it counts.",
+    "gated": "one part decides whether, another one how much; to compare with older work.",
+    "standard": "ReLU with an L1 penalty, which makes activations too small; to compare with older work.",
+}
+"""The architectures that can be trained here, and why one would choose them."""
+
+
+def _architecture(value: Any) -> Any:
+    return value.get("architecture", "topk") if isinstance(value, dict) else getattr(value, "architecture", None)
+
+
+TrainableConfig = Annotated[
+    Annotated[TopKConfig, Tag("topk")]
+    | Annotated[BatchTopKConfig, Tag("batchtopk")]
+    | Annotated[MatryoshkaConfig, Tag("matryoshka")]
+    | Annotated[JumpReLUTrainingConfig, Tag("jumprelu")]
+    | Annotated[GatedTrainingConfig, Tag("gated")]
+    | Annotated[StandardTrainingConfig, Tag("standard")],
+    Discriminator(
+        _architecture,
+        custom_error_type="architecture",
+        custom_error_message=f"Known architectures: {', '.join(TRAINABLE)}",
+    ),
+]
+"""The architectures that can be trained here; TopK where none is named."""

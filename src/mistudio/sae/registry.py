@@ -9,15 +9,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import FormatUnsupported
-from mistudio.sae.architectures import batch_topk, gated, jumprelu, standard, topk
+from mistudio.sae.architectures import batch_topk, gated, jumprelu, matryoshka, standard, topk
 from mistudio.sae.config import (
     BatchTopKConfig,
-    FixedL0Config,
     GatedConfig,
+    GatedTrainingConfig,
     JumpReLUConfig,
+    JumpReLUTrainingConfig,
+    MatryoshkaConfig,
     SaeConfig,
     StandardConfig,
+    StandardTrainingConfig,
     TopKConfig,
+    TrainableSaeConfig,
 )
 from mistudio.sae.sparse_step import SparseStep
 from mistudio.sae.weights import SparseCode, Weights
@@ -36,11 +40,13 @@ class Architecture(NamedTuple):
 class Training(NamedTuple):
     """How an architecture is trained."""
 
-    config: type[FixedL0Config]
-    step: Callable[..., SparseStep]
+    config: type[TrainableSaeConfig]
+    step: Callable[..., SparseStep[Any]]
     """Configuration and weights to the step."""
     to_inference: Callable[[Any, Weights, dict[str, Tensor]], tuple[SaeConfig, Weights]]
     """Configuration, weights and what the step kept, to what the SAE is once it is trained."""
+    tensors: tuple[str, ...] = ()
+    """Vectors of length d_sae that are trained beside those that every SAE has; they start from 0."""
 
 
 def _as_it_is(config: SaeConfig, weights: Weights, kept: dict[str, Tensor]) -> tuple[SaeConfig, Weights]:  # noqa: ARG001
@@ -57,6 +63,12 @@ ARCHITECTURES = {
 TRAININGS = {
     "topk": Training(TopKConfig, topk.TopKStep, _as_it_is),
     "batchtopk": Training(BatchTopKConfig, batch_topk.BatchTopKStep, batch_topk.to_inference),
+    "matryoshka": Training(MatryoshkaConfig, matryoshka.MatryoshkaStep, batch_topk.to_inference),
+    "jumprelu": Training(
+        JumpReLUTrainingConfig, jumprelu.JumpReLUStep, jumprelu.to_inference, jumprelu.TRAINED_TENSORS
+    ),
+    "gated": Training(GatedTrainingConfig, gated.GatedStep, gated.to_inference, gated.TENSORS),
+    "standard": Training(StandardTrainingConfig, standard.StandardStep, standard.to_inference),
 }
 
 

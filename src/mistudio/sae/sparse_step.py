@@ -3,34 +3,67 @@
 It costs 2dm FLOP a token for the encoder and about 8dk for everything after it:
 
 1. Encode in the fastest dtype, in slices of tokens small enough to be selected from while still in cache.
-2. Select the active latents: the architecture's part.
+2. Select the latents that are looked at, and their activations: the architecture's part.
 3. Reconstruct from the live decoder rows, and multiply the error back onto them.
-4. Where latents are dead, let the strongest of them explain the error (AuxK), on the dead sub-matrix only.
-5. Gather the weights' gradients latent by latent.
+4. Add what the architecture's penalty asks of each activation.
+5. Where latents are dead, give them a gradient of their own (`revival`), on the dead sub-matrix only.
+6. Gather the weights' gradients latent by latent.
+
+Where hundreds of latents are active per token, 3 and 6 are dense products (`kernels.wide`).
 
 Knows nothing of optimisers, schedules or data. Gradients are those of `kernels.reference`.
 
-B tokens, S tokens of a slice, D d_in, F d_sae, K active latents per token, A dead latents.
+B tokens, S tokens of a slice, D d_in, F d_sae, K latents looked at per token.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
-from mistudio.sae.config import FixedL0Config
+from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.kernels.choice import kernels_for
-from mistudio.sae.kernels.protocol import AuxiliaryGradients, Reconstruction, StepKernels
+from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
+from mistudio.sae.kernels.wide import WideDecoding
+from mistudio.sae.revival import auxk
 from mistudio.sae.weights import SparseCode, Weights
 
 _SLICE = 256
 """Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
+_WIDE = 1 / 64
+"""Share of the latents looked at per token above which dense products are faster."""
+
+ConfigType = TypeVar("ConfigType", bound=TrainableSaeConfig)
+
+
+class Live(NamedTuple):
+    """The latents of a batch that the step looks at."""
+
+    code: SparseCode
+    """Their activations; 0 where a latent is looked at and not active."""
+    found_BK: Float[Tensor, "B K"]
+    """Positive where a latent is looked at, 0 where there is padding; what else it means the architecture knows."""
+
+
+@dataclass
+class Slopes:
+    """How the whole loss, penalties included, changes with what the architecture computed."""
+
+    pre_BK: Float[Tensor, "B K"]
+    """Half the derivative by each pre-activation that is looked at."""
+    penalty: Float[Tensor, ""]
+    """The penalties, in the unit of the reconstruction loss."""
+    vectors: dict[str, Tensor] = field(default_factory=dict)
+    """Gradients of vectors that do not follow from `pre_BK`, by name."""
+    along_F: Float[Tensor, " F"] | None = None
+    """How often its own row is added to each gradient of W_dec."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +71,9 @@ class StepLoss:
     """What one batch came to. Tensors stay on the device; reading one waits for it."""
 
     reconstruction: Float[Tensor, ""]
-    """Mean squared error per element of x."""
+    """Mean squared error per element of x; of several prefixes of the latents the mean."""
+    penalty: Float[Tensor, ""]
+    """What sparsity costs, in the same unit, after its coefficient."""
     auxiliary: Float[Tensor, ""]
     """The AuxK loss, in the same unit, before its coefficient."""
     squared_error: Float[Tensor, ""]
@@ -47,15 +82,7 @@ class StepLoss:
     code: SparseCode
 
 
-def initial_weights(d_sae: int, b_dec_D: Float[Tensor, " D"], *, seed: int) -> Weights:
-    """Random unit decoder rows, the encoder tied to them, no encoder bias, `b_dec` as given (Gao et al. §A.1)."""
-    generator = torch.Generator().manual_seed(seed)
-    W_FD = torch.randn((d_sae, b_dec_D.shape[0]), generator=generator).to(b_dec_D.device)
-    W_FD /= W_FD.norm(dim=1, keepdim=True)
-    return Weights(W_FD.clone(), torch.zeros(W_FD.shape[0], device=b_dec_D.device), W_FD, b_dec_D.clone())
-
-
-class SparseStep(ABC):
+class SparseStep(ABC, Generic[ConfigType]):
     """Forward and backward of one batch; `gradients` holds the result until the next call.
 
     Args:
@@ -65,9 +92,13 @@ class SparseStep(ABC):
         gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
     """
 
+    sparse_by_bias = False
+    """Whether it is the encoder's bias that makes most latents inactive; a dead latent must then be revived
+    regardless of it."""
+
     def __init__(
         self,
-        config: FixedL0Config,
+        config: ConfigType,
         weights: Weights,
         *,
         kernels: StepKernels | None = None,
@@ -78,8 +109,13 @@ class SparseStep(ABC):
         self.gradients = weights.zeros_like()
         self.kept: dict[str, Tensor] = {}
         """What decides later steps beside the weights, updated in place."""
+        self.ends: tuple[int, ...] = (weights.b_enc_F.shape[0],)
+        """Where each group of latents ends, of which every prefix is to reconstruct x."""
+        self.unit_norm = True
+        """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
         dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
+        self._wide = WideDecoding(dtype)
         self._shadow_FD = torch.empty_like(weights.W_enc_FD, dtype=dtype)
         self._pre_SF = torch.empty((_SLICE, weights.b_enc_F.shape[0]), dtype=dtype, device=weights.b_dec_D.device)
         self.refresh()
@@ -93,25 +129,44 @@ class SparseStep(ABC):
 
         Args:
             x_BD: float32 activations, as scaled for training.
-            dead_F: latents that AuxK shall revive; None where there are none.
+            dead_F: latents that shall be revived; None where there are none.
         """
-        tokens, d_in = x_BD.shape
         scale = 2.0 / x_BD.numel()
         inputs_BD = x_BD - self.weights.b_dec_D
-        code = self.select(inputs_BD)
-        reconstruction = self.kernels.reconstruct(x_BD, code, self.weights.W_dec_FD, self.weights.b_dec_D)
+        live = self.select(inputs_BD)
+        decoding = self._decoding(live)
+        reconstruction = decoding.reconstruct(
+            x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends, live.found_BK > 0
+        )
+        slopes = self.slopes(live, reconstruction, x_BD)
         auxiliary, auxiliary_loss = None, torch.zeros((), device=x_BD.device)
         if dead_F is not None and self.config.aux_k > 0 and self.config.aux_coefficient > 0:
-            auxiliary, auxiliary_loss = self._revive(inputs_BD, reconstruction, dead_F.nonzero().squeeze(-1), scale)
-        squared_norm = self.kernels.weight_gradients(
-            code, reconstruction, inputs_BD, self.weights, scale, auxiliary, self.gradients
+            auxiliary, auxiliary_loss = auxk(
+                self.weights, inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1),
+                k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            )  # fmt: skip
+        backward = Backward(
+            live.code, slopes.pre_BK, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
+            self.unit_norm,
+        )  # fmt: skip
+        squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
+        squared_norm += self._vectors(backward, slopes)
+        return StepLoss(
+            reconstruction.loss_B.sum() / x_BD.numel(),
+            slopes.penalty,
+            auxiliary_loss,
+            reconstruction.squared_error_B.sum(),
+            squared_norm**0.5,
+            live.code,
         )
-        squared_error = reconstruction.squared_error_B.sum()
-        return StepLoss(squared_error / (tokens * d_in), auxiliary_loss, squared_error, squared_norm**0.5, code)
 
     @abstractmethod
-    def select(self, inputs_BD: Float[Tensor, "B D"]) -> SparseCode:
-        """The active latents of the encoder's inputs; latent ids ascend within a token."""
+    def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
+        """The latents to look at, from the encoder's inputs; latent ids ascend within a token."""
+
+    def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:  # noqa: ARG002
+        """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
+        return Slopes(reconstruction.slope_BK, torch.zeros((), device=x_BD.device))
 
     def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
         """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""
@@ -121,19 +176,24 @@ class SparseStep(ABC):
             slice_SD = narrow_BD[start : start + _SLICE]
             yield torch.addmm(bias_F, slice_SD, self._shadow_FD.T, out=self._pre_SF[: slice_SD.shape[0]])
 
-    def _revive(
-        self, inputs_BD: Float[Tensor, "B D"], reconstruction: Reconstruction, dead_A: Tensor, scale: float
-    ) -> tuple[AuxiliaryGradients, Float[Tensor, ""]]:
-        W_enc_AD, W_dec_AD = self.weights.W_enc_FD[dead_A], self.weights.W_dec_FD[dead_A]
-        pre_BA = torch.addmm(self.weights.b_enc_F[dead_A], inputs_BD, W_enc_AD.T)
-        kept = min(self.config.aux_k, dead_A.numel())
-        values_BK, picked_BK = pre_BA.topk(kept, dim=-1, sorted=False)
-        acts_BA = torch.zeros_like(pre_BA).scatter_(-1, picked_BK, values_BK.relu())
-        # error is x̂ − x, so the dead latents' output shall equal its negative.
-        miss_BD = torch.addmm(reconstruction.error_BD, acts_BA, W_dec_AD)
-        step = scale * self.config.aux_coefficient
-        slope_BA = (miss_BD @ W_dec_AD.T).mul_(acts_BA > 0)
-        gradients = AuxiliaryGradients(
-            dead_A, slope_BA.T @ inputs_BD * step, slope_BA.sum(0) * step, acts_BA.T @ miss_BD * step
-        )
-        return gradients, miss_BD.pow(2).sum() / miss_BD.numel()
+    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> SparseCode:
+        """The positive pre-activations that exceed their latent's bound."""
+        return SparseCode.stack([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
+
+    def _decoding(self, live: Live) -> StepKernels | WideDecoding:
+        tokens, d_sae = live.found_BK.shape[0], self.weights.b_enc_F.shape[0]
+        # What can't be wide needs no count, which waits for the device.
+        narrow = live.found_BK.shape[1] <= _WIDE * d_sae
+        return self.kernels if narrow or int((live.found_BK > 0).sum()) <= _WIDE * d_sae * tokens else self._wide
+
+    def _vectors(self, backward: Backward, slopes: Slopes) -> float:
+        """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
+        out = self.gradients
+        # Each prefix has the decoder bias, and the encoder sees x − b_dec; an auxiliary loss stops at that input.
+        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - out.b_enc_F @ self.weights.W_enc_FD)
+        for name, gradient in slopes.vectors.items():
+            out.tensors()[name].copy_(gradient)
+        if backward.auxiliary is not None:
+            out.b_enc_F.index_add_(0, backward.auxiliary.latents_A, backward.auxiliary.b_enc_A)
+        vectors = [tensor.pow(2).sum() for tensor in out.tensors().values() if tensor.dim() == 1]
+        return float(torch.stack(vectors).sum())

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mistudio.errors import Diverged
 from mistudio.sae.config import SaeConfig
+from mistudio.sae.initial import initial_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
 from mistudio.sae.registry import TRAININGS
-from mistudio.sae.sparse_step import StepLoss, initial_weights
+from mistudio.sae.sparse_step import StepLoss
 from mistudio.sae.weights import Weights, rescale
 from mistudio.training.config import TrainConfig
 from mistudio.training.dead_latents import FiringRecord
@@ -61,8 +62,10 @@ class TrainingRun:
         self.scale = start.scale
         self.steps_done = 0
         centre_D = start.centre_D.to(device)
-        weights = initial_weights(config.sae.width(len(centre_D)), centre_D, seed=config.seed)
         self._training = TRAININGS[config.sae.architecture]
+        weights = initial_weights(
+            config.sae.width(len(centre_D)), centre_D, seed=config.seed, more=self._training.tensors
+        )
         self._step = self._training.step(config.sae, weights)
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
         self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device)
@@ -109,7 +112,7 @@ class TrainingRun:
             self.weights,
             self._step.gradients,
             self.moments,
-            AdamSettings(lr, config.beta1, config.beta2, config.eps, clipped),
+            AdamSettings(lr, config.beta1, config.beta2, config.eps, clipped, self._step.unit_norm),
         )
         self._step.refresh()
         self.firing.count(loss.code)

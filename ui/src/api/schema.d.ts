@@ -1471,10 +1471,7 @@ export interface components {
         };
         /**
          * BatchTopKConfig
-         * @description A batch of B tokens keeps its k·B largest pre-activations (Bussmann et al. 2024, arXiv 2412.06410).
-         *
-         *     Tokens that need more latents have more. Once trained it is a JumpReLU SAE: a latent is active above a threshold,
-         *     the running mean of the smallest activation that was kept.
+         * @description The k·B largest pre-activations of a batch of B tokens are kept (Bussmann et al. 2024, arXiv 2412.06410).
          */
         BatchTopKConfig: {
             /**
@@ -1496,7 +1493,7 @@ export interface components {
             d_sae?: number | null;
             /**
              * K
-             * @description Latents kept per token: the L0.
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
              * @default 32
              */
             k: number;
@@ -3250,6 +3247,54 @@ export interface components {
             count: number;
         };
         /**
+         * GatedTrainingConfig
+         * @description A gate says which latents are active, and a magnitude how much (Rajamanoharan et al. 2024, arXiv 2404.16014).
+         *
+         *     The L1 penalty lies on the gate alone, so that it doesn't shrink the magnitudes.
+         */
+        GatedTrainingConfig: {
+            /**
+             * Architecture
+             * @default gated
+             * @constant
+             */
+            architecture: "gated";
+            /**
+             * Expansion
+             * @description Latents per dimension of the input; `d_sae` overrides it.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * D Sae
+             * @description Number of latents; `expansion` × the input's width where it is not given.
+             */
+            d_sae?: number | null;
+            /**
+             * K
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Aux K
+             * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
+             * @default 256
+             */
+            aux_k: number;
+            /**
+             * Aux Coefficient
+             * @description Weight of the AuxK loss relative to the reconstruction loss.
+             * @default 0.03125
+             */
+            aux_coefficient: number;
+            /**
+             * Coefficient
+             * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
+             */
+            coefficient?: number | null;
+        };
+        /**
          * GenerateConfig
          * @description How text is generated, and which of its tokens are edited.
          */
@@ -3690,6 +3735,72 @@ export interface components {
          */
         JobState: "queued" | "running" | "pausing" | "paused" | "completed" | "completed_with_errors" | "failed" | "cancelled";
         /**
+         * JumpReLUTrainingConfig
+         * @description Each latent learns a threshold of its own (Rajamanoharan et al. 2024, arXiv 2407.14435).
+         */
+        JumpReLUTrainingConfig: {
+            /**
+             * Architecture
+             * @default jumprelu
+             * @constant
+             */
+            architecture: "jumprelu";
+            /**
+             * Expansion
+             * @description Latents per dimension of the input; `d_sae` overrides it.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * D Sae
+             * @description Number of latents; `expansion` × the input's width where it is not given.
+             */
+            d_sae?: number | null;
+            /**
+             * K
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Aux K
+             * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
+             * @default 256
+             */
+            aux_k: number;
+            /**
+             * Aux Coefficient
+             * @description Weight of the AuxK loss relative to the reconstruction loss.
+             * @default 0.03125
+             */
+            aux_coefficient: number;
+            /**
+             * Coefficient
+             * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
+             */
+            coefficient?: number | null;
+            /**
+             * Penalty
+             * @description What active latents cost: their number (step), a smooth count of them (tanh: Anthropic, January 2025), or the
+             *     squared relative distance of their number from `k` (quadratic: Gemma Scope 2).
+             * @default quadratic
+             * @enum {string}
+             */
+            penalty: "step" | "tanh" | "quadratic";
+            /**
+             * Bandwidth
+             * @description Width of the band around a threshold in which pre-activations move it, as a share of the threshold.
+             * @default 0.5
+             */
+            bandwidth: number;
+            /**
+             * Tanh Scale
+             * @description With tanh: how steeply the count rises with the activation.
+             * @default 4
+             */
+            tanh_scale: number;
+        };
+        /**
          * LengthBin
          * @description A bar of the histogram of document lengths.
          */
@@ -3861,6 +3972,67 @@ export interface components {
              * @description The studio's, largest first.
              */
             processes: components["schemas"]["ProcessSample"][];
+        };
+        /**
+         * MatryoshkaConfig
+         * @description BatchTopK whose first latents alone must reconstruct too (Bussmann et al. 2025, arXiv 2503.17547).
+         *
+         *     The first latents learn general features, and later ones details, so that a general feature is not swallowed by its
+         *     special cases.
+         */
+        MatryoshkaConfig: {
+            /**
+             * Architecture
+             * @default matryoshka
+             * @constant
+             */
+            architecture: "matryoshka";
+            /**
+             * Expansion
+             * @description Latents per dimension of the input; `d_sae` overrides it.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * D Sae
+             * @description Number of latents; `expansion` × the input's width where it is not given.
+             */
+            d_sae?: number | null;
+            /**
+             * K
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Aux K
+             * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
+             * @default 256
+             */
+            aux_k: number;
+            /**
+             * Aux Coefficient
+             * @description Weight of the AuxK loss relative to the reconstruction loss.
+             * @default 0.03125
+             */
+            aux_coefficient: number;
+            /**
+             * Threshold Decay
+             * @description Share of the threshold that stays from one step to the next.
+             * @default 0.99
+             */
+            threshold_decay: number;
+            /**
+             * Prefix Shares
+             * @description Shares of the latents that reconstruct by themselves, ascending; all of them together do so anyway.
+             * @default [
+             *       0.0625,
+             *       0.125,
+             *       0.25,
+             *       0.5
+             *     ]
+             */
+            prefix_shares: number[];
         };
         /**
          * Measured
@@ -5042,6 +5214,59 @@ export interface components {
             environment: components["schemas"]["EnvironmentSetting"][];
         };
         /**
+         * StandardTrainingConfig
+         * @description ReLU with a penalty on Σ|activation|, the L1 norm (Bricken et al. 2023; Anthropic, April 2024 update).
+         */
+        StandardTrainingConfig: {
+            /**
+             * Architecture
+             * @default standard
+             * @constant
+             */
+            architecture: "standard";
+            /**
+             * Expansion
+             * @description Latents per dimension of the input; `d_sae` overrides it.
+             * @default 8
+             */
+            expansion: number;
+            /**
+             * D Sae
+             * @description Number of latents; `expansion` × the input's width where it is not given.
+             */
+            d_sae?: number | null;
+            /**
+             * K
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
+             * @default 32
+             */
+            k: number;
+            /**
+             * Aux K
+             * @description Dead latents that try to explain each token's error (AuxK); 0 switches it off.
+             * @default 256
+             */
+            aux_k: number;
+            /**
+             * Aux Coefficient
+             * @description Weight of the AuxK loss relative to the reconstruction loss.
+             * @default 0.03125
+             */
+            aux_coefficient: number;
+            /**
+             * Coefficient
+             * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
+             */
+            coefficient?: number | null;
+            /**
+             * Decoder Norm
+             * @description Rows of the decoder keep norm 1, or are free and each activation is penalised times its row's norm.
+             * @default unit
+             * @enum {string}
+             */
+            decoder_norm: "unit" | "weighted";
+        };
+        /**
          * SteeredText
          * @description What was written in one column for one prompt.
          */
@@ -5805,7 +6030,7 @@ export interface components {
             d_sae?: number | null;
             /**
              * K
-             * @description Latents kept per token: the L0.
+             * @description Active latents per token (L0): kept of each token, kept on average, or arrived at, as the architecture has it.
              * @default 32
              */
             k: number;
@@ -5992,7 +6217,7 @@ export interface components {
              *       "aux_coefficient": 0.03125
              *     }
              */
-            sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"];
+            sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"] | components["schemas"]["MatryoshkaConfig"] | components["schemas"]["JumpReLUTrainingConfig"] | components["schemas"]["GatedTrainingConfig"] | components["schemas"]["StandardTrainingConfig"];
             /**
              * Tokens
              * @description Training tokens in all; the data is passed over again where it holds fewer.

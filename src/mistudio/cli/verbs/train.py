@@ -62,8 +62,8 @@ def train(
 
     with console.working() as progress:
         source = _source(context.obj, activations, model, corpus, point, config.seed, progress)
-        width = f"k{config.sae.k}-x{config.sae.d_sae or config.sae.expansion:g}"
-        path = inputs.place(context.obj, Kind.SAE, out, source.model_name, source.hook, config.sae.architecture, width)
+        parts = (source.model_name, source.hook, config.sae.architecture, config.sae.label)
+        path = inputs.place(context.obj, Kind.SAE, out, *parts)
         if resume:
             _check_begun(path)
         artifact = run(source, config, path, progress=progress)

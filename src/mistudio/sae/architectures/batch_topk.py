@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.sae.config import BatchTopKConfig, JumpReLUConfig
-from mistudio.sae.sparse_step import SparseStep
+from mistudio.sae.config import BatchSelectionConfig, JumpReLUConfig
+from mistudio.sae.selection import keep_largest
+from mistudio.sae.sparse_step import Live, SparseStep
 from mistudio.sae.weights import SparseCode, Weights
 
 _BELOW = 0.8
@@ -27,12 +28,10 @@ _FIRST_TOKENS = 64
 _SMALL = 1e-4
 
 
-class BatchTopKStep(SparseStep):
+class BatchTopKStep(SparseStep[BatchSelectionConfig]):
     """The k·B largest of a batch."""
 
-    config: BatchTopKConfig
-
-    def __init__(self, config: BatchTopKConfig, weights: Weights, **options: Any) -> None:
+    def __init__(self, config: BatchSelectionConfig, weights: Weights, **options: Any) -> None:
         super().__init__(config, weights, **options)
         device = weights.b_dec_D.device
         # Running mean of the smallest activation kept, of scaled activations; negative before the first step.
@@ -40,49 +39,33 @@ class BatchTopKStep(SparseStep):
         # No part of what is kept: it changes no result.
         self._bound: float | None = None
 
-    def select(self, inputs_BD: Float[Tensor, "B D"]) -> SparseCode:
+    def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
         wanted = self.config.k * inputs_BD.shape[0]
         if self._bound is None:
             first_SD = inputs_BD[:_FIRST_TOKENS]
-            _, smallest = keep_largest(self._above(first_SD, 0.0), self.config.k * first_SD.shape[0])
+            _, smallest = keep_largest(self._exceeding(first_SD, 0.0), self.config.k * first_SD.shape[0])
             self._bound = _BELOW * smallest
-        code = self._above(inputs_BD, self._bound)
+        code = self._exceeding(inputs_BD, self._bound)
         while self._bound > 0 and int((code.values_BK > 0).sum()) < wanted:
             self._bound = self._bound / 2 if self._bound > _SMALL else 0.0
-            code = self._above(inputs_BD, self._bound)
+            code = self._exceeding(inputs_BD, self._bound)
         code, smallest = keep_largest(code, wanted)
         self._bound = _BELOW * smallest
         threshold = self.kept["threshold"]
         decay = self.config.threshold_decay if threshold >= 0 else 0.0
         threshold.mul_(decay).add_((1 - decay) * smallest)
-        return code
+        return Live(code, code.values_BK)
 
-    def _above(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> SparseCode:
-        bound_F = torch.full_like(self.weights.b_enc_F, bound)
-        return SparseCode.stack([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
-
-
-def keep_largest(code: SparseCode, wanted: int) -> tuple[SparseCode, float]:
-    """The `wanted` largest activations of all tokens together; of equals at the cut, those that come first.
-
-    Returns:
-        The code, and the smallest activation kept; 0 where none is positive.
-    """
-    values_N = code.values_BK.flatten()
-    if int((values_N > 0).sum()) <= wanted:
-        positive_N = values_N[values_N > 0]
-        return code, float(positive_N.min()) if positive_N.numel() else 0.0
-    cut = values_N.topk(wanted, sorted=False).values.min()
-    room = wanted - (values_N > cut).sum()
-    at_cut_N = values_N == cut
-    kept_N = (values_N > cut) | (at_cut_N & (at_cut_N.cumsum(0) <= room))
-    return SparseCode((values_N * kept_N).view_as(code.values_BK), code.latents_BK), float(cut)
+    def _exceeding(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> SparseCode:
+        return self.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
 
 
-def to_inference(config: BatchTopKConfig, weights: Weights, kept: dict[str, Tensor]) -> tuple[JumpReLUConfig, Weights]:
+def to_inference(
+    config: BatchSelectionConfig, weights: Weights, kept: dict[str, Tensor]
+) -> tuple[JumpReLUConfig, Weights]:
     """The JumpReLU SAE that it is once trained; weights and threshold are of the same scale."""
     threshold = max(0.0, float(kept["threshold"]))
     more = {"threshold_F": torch.full_like(weights.b_enc_F, threshold)}
-    inference = JumpReLUConfig(expansion=config.expansion, d_sae=config.d_sae)
+    inference = JumpReLUConfig(**config.shape())
     return inference, Weights.of(weights.tensors() | more)

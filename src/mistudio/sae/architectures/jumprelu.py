@@ -1,17 +1,96 @@
-"""JumpReLU: a latent is active where its pre-activation exceeds its threshold (Rajamanoharan et al. 2024, eq. 3)."""
+"""JumpReLU: a latent is active where its pre-activation exceeds its threshold (Rajamanoharan et al. 2024, eq. 3).
+
+Neither the jump nor the number of active latents has a useful derivative by the threshold θ. Instead a pre-activation
+within a band of width ε around θ counts with the derivative that smoothing over the band has: −θ/ε for the activation,
+−1/ε for the number (their eq. 11 and 12, with a rectangle as kernel). The band is a share of θ, so that the scale of
+the activations does not matter, and log θ is what is trained. Pre-activations that are not positive are in no band.
+
+B tokens, D d_in, F d_sae, K latents looked at per token.
+"""
 
 from __future__ import annotations
 
+import math
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.sae.config import JumpReLUConfig
+from mistudio.sae.config import JumpReLUConfig, JumpReLUTrainingConfig
+from mistudio.sae.kernels.protocol import Reconstruction
+from mistudio.sae.penalty import PenalisedStep
+from mistudio.sae.sparse_step import Live, Slopes
 from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
 TENSORS = ("threshold_F",)
+TRAINED_TENSORS = ("log_threshold_F",)
 
 
 def encode(x_BD: Float[Tensor, "B D"], weights: Weights, config: JumpReLUConfig) -> SparseCode:  # noqa: ARG001
     """The active latents in full float32, strongest first."""
     pre_BF = pre_activations(x_BD, weights)
     return SparseCode.of_dense(pre_BF.relu() * (pre_BF > weights.more["threshold_F"]))
+
+
+class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
+    """Latents above the lower edge of their band are looked at; those above their threshold are active."""
+
+    def begin(self, smallest: float) -> None:
+        """See `PenalisedStep.begin`."""
+        self.weights.more["log_threshold_F"].fill_(math.log(max(smallest, 1e-6)))
+
+    def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
+        """See `PenalisedStep.look`."""
+        threshold_F = self.weights.more["log_threshold_F"].exp()
+        found_BK, latents_BK = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
+        return Live(SparseCode(found_BK * (found_BK > threshold_F[latents_BK]), latents_BK), found_BK)
+
+    def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
+        """See `SparseStep.slopes`."""
+        (values_BK, latents_BK), found_BK, config = live.code, live.found_BK, self.config
+        threshold_F = self.weights.more["log_threshold_F"].exp()
+        threshold_BK = threshold_F[latents_BK]
+        half_band_BK = threshold_BK * (config.bandwidth / 2)
+        in_band_BK = (found_BK > 0) & ((found_BK - threshold_BK).abs() < half_band_BK)
+        active_BK = values_BK > 0
+        penalty, by_count, by_value_BK = self._penalty(values_BK, active_BK, x_BD)
+        slope_BK = reconstruction.slope_BK + by_value_BK / 2 * x_BD.numel()
+        # d(activation)/d(log θ) is −θ·θ/ε in the band, d(number)/d(log θ) is −θ/ε.
+        by_log_BK = (slope_BK * (2 / x_BD.numel()) * threshold_BK + by_count) * in_band_BK
+        by_log_F = torch.zeros_like(threshold_F).index_add_(0, latents_BK.flatten(), by_log_BK.flatten())
+        return Slopes(slope_BK * active_BK, penalty, {"log_threshold_F": -by_log_F / config.bandwidth})
+
+    def _penalty(self, values_BK: Tensor, active_BK: Tensor, x_BD: Tensor) -> tuple[Tensor, float, Tensor]:
+        """The penalty, its derivative by the number of active latents, and that by each activation."""
+        coefficient, nothing_BK = self.coefficient, torch.zeros_like(values_BK)
+        match self.config.penalty:
+            case "step":
+                each = coefficient / x_BD.numel()
+                return active_BK.sum() * each, each, nothing_BK
+            case "tanh":
+                height_BK = (self.config.tanh_scale * values_BK).tanh()
+                each = coefficient / x_BD.numel()
+                return height_BK.sum() * each, 0.0, (1 - height_BK.square()) * (self.config.tanh_scale * each)
+            case "quadratic":
+                tokens, wanted = x_BD.shape[0], self.config.k
+                off = float(active_BK.sum()) / tokens / wanted - 1
+                penalty = torch.tensor(coefficient * off * off, device=x_BD.device)
+                return penalty, coefficient * 2 * off / (wanted * tokens), nothing_BK
+
+    @property
+    def coefficient(self) -> float:
+        """See `PenalisedStep.coefficient`; the quadratic penalty needs none to be found."""
+        if self.config.penalty == "quadratic":
+            return self.config.coefficient or 1.0
+        return super().coefficient
+
+
+def to_inference(
+    config: JumpReLUTrainingConfig,
+    weights: Weights,
+    kept: dict[str, Tensor],  # noqa: ARG001
+) -> tuple[JumpReLUConfig, Weights]:
+    """The SAE with thresholds for their logarithms."""
+    tensors = weights.tensors()
+    threshold_F = tensors.pop("log_threshold_F").exp()
+    return JumpReLUConfig(**config.shape()), Weights.of(tensors | {"threshold_F": threshold_F})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.sae.config import TopKConfig
-from mistudio.sae.sparse_step import SparseStep
+from mistudio.sae.sparse_step import Live, SparseStep
 from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
 
@@ -17,10 +16,11 @@ def encode(x_BD: Float[Tensor, "B D"], weights: Weights, config: TopKConfig) -> 
     return SparseCode(values_BK.relu(), latents_BK)
 
 
-class TopKStep(SparseStep):
+class TopKStep(SparseStep[TopKConfig]):
     """The k largest of each token."""
 
-    def select(self, inputs_BD: Float[Tensor, "B D"]) -> SparseCode:
+    def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
         parts = [self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)]
-        return SparseCode(torch.cat([part.values_BK for part in parts]), torch.cat([part.latents_BK for part in parts]))
+        code = SparseCode.stack(parts)
+        return Live(code, code.values_BK)

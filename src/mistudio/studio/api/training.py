@@ -208,7 +208,7 @@ async def _with_job(transaction: RequestTransaction, training_id: str) -> tuple[
 async def _free_name(session: Session, studio: StudioState, inputs: TrainInputs) -> str:
     """A name that says what it is of, and that neither a training nor an SAE has."""
     sae = inputs.request.config.sae
-    wanted = slug(inputs.model_name, inputs.hook, f"k{sae.k}-x{sae.d_sae or format(sae.expansion, 'g')}")
+    wanted = slug(inputs.model_name, inputs.hook, sae.label)
     for number in count(1):
         name = wanted if number == 1 else f"{wanted}-{number}"
         free = name == await free_name(session, studio.settings, inputs.request, name)

@@ -7,6 +7,12 @@ export const labels: Readonly<Record<string, string>> = {
   "sae.aux_k": "Dead latents that help (AuxK)",
   "sae.aux_coefficient": "Weight of the AuxK loss",
   "sae.threshold_decay": "Decay of the threshold",
+  "sae.prefix_shares": "Shares that explain alone",
+  "sae.coefficient": "Weight of the penalty",
+  "sae.penalty": "Penalty",
+  "sae.bandwidth": "Width of the band",
+  "sae.tanh_scale": "Steepness of tanh",
+  "sae.decoder_norm": "Norm of the decoder rows",
   tokens: "Training tokens",
   batch_size: "Batch size",
   buffer_tokens: "Shuffle buffer",
@@ -26,6 +32,7 @@ export const labels: Readonly<Record<string, string>> = {
 /** What an empty field means. */
 export const whenEmpty: Readonly<Record<string, string>> = {
   "sae.d_sae": "expansion × width",
+  "sae.coefficient": "found while it trains",
   gradient_clip: "no clipping",
   dead_after_tokens: "an eighth of the run",
 };

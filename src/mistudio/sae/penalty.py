@@ -1,0 +1,86 @@
+"""Training with a penalty on active latents: where it starts, and how heavy the penalty must be.
+
+Which coefficient leads to which L0 depends on the model, the layer and the width, and nobody can know it. So the L0 is
+what is asked for, and the coefficient is moved until it is held: an integral controller on its logarithm.
+
+B tokens, D d_in, F d_sae.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mistudio.sae.config import PenalisedConfig
+from mistudio.sae.selection import keep_largest
+from mistudio.sae.sparse_step import Live, SparseStep
+from mistudio.sae.weights import Weights
+
+_FIRST_TOKENS = 256
+"""Of the first batch, from which it is seen where to start."""
+_FIRST_COEFFICIENT = 0.1
+_RATE = 0.02
+"""Largest change of the coefficient's logarithm in one step."""
+_SMOOTHING = 0.9
+"""Share of the mean L0 that stays from one step to the next."""
+_AHEAD = 50
+"""Steps that the controller looks ahead."""
+_LEAST = 1e-3
+
+PenalisedType = TypeVar("PenalisedType", bound=PenalisedConfig)
+
+
+class PenalisedStep(SparseStep[PenalisedType]):
+    """A step whose latents are active where a pre-activation exceeds a bound, and cost something where they are."""
+
+    starts_at = 1.0
+    """L0 of the first step, as a multiple of the wanted one."""
+
+    def __init__(self, config: PenalisedType, weights: Weights, **options: Any) -> None:
+        super().__init__(config, weights, **options)
+        device = weights.b_dec_D.device
+        coefficient = config.coefficient or _FIRST_COEFFICIENT
+        self.kept["begun"] = torch.zeros((), dtype=torch.bool, device=device)
+        self.kept["coefficient"] = torch.tensor(coefficient, dtype=torch.float64, device=device)
+        # Running mean of the L0; of the first batch where it is negative.
+        self.kept["l0"] = torch.tensor(-1.0, dtype=torch.float64, device=device)
+
+    def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
+        """See `SparseStep.select`."""
+        if not self.kept["begun"]:
+            first_SD = inputs_BD[:_FIRST_TOKENS]
+            wanted = min(self.starts_at * self.config.k, self.weights.b_enc_F.shape[0] / 2)
+            code = self.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
+            _, smallest = keep_largest(code, max(1, round(wanted * first_SD.shape[0])))
+            self.begin(smallest)
+            self.kept["begun"].fill_(True)
+        live = self.look(inputs_BD)
+        self._adjust(float((live.code.values_BK > 0).sum()) / inputs_BD.shape[0])
+        return live
+
+    @abstractmethod
+    def begin(self, smallest: float) -> None:
+        """Set what decides which latents are active, so that those are whose pre-activation exceeds `smallest`."""
+
+    @abstractmethod
+    def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
+        """See `SparseStep.select`."""
+
+    @property
+    def coefficient(self) -> float:
+        """The penalty's weight in this step."""
+        return float(self.kept["coefficient"])
+
+    def _adjust(self, l0: float) -> None:
+        before = max(float(self.kept["l0"]), _LEAST) if self.kept["l0"] >= 0 else max(l0, _LEAST)
+        mean = max(_LEAST, _SMOOTHING * before + (1 - _SMOOTHING) * l0)
+        self.kept["l0"].fill_(mean)
+        if self.config.coefficient is None:
+            # Where the L0 will be if it goes on as it does: the penalty acts late, and must be eased before it is held.
+            off = math.log(mean / self.config.k) + _AHEAD * math.log(mean / before)
+            self.kept["coefficient"].mul_(math.exp(_RATE * max(-1.0, min(1.0, off))))
