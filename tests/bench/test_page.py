@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mistudio.bench.page import RECORD, STEP, benchmarks_page, with_benchmarks
+from mistudio.bench.page import RECORD, benchmarks_page, step_file, with_benchmarks
 from mistudio.bench.result import RecordBenchResult, StepBenchResult
 from mistudio.bench.table import record_table, step_table
 from mistudio.errors import ArtifactBroken, BadInput
@@ -17,7 +17,7 @@ MARK = "<!-- benchmarks: written from benchmarks/results/*.json -->"
 
 @pytest.fixture
 def results(tmp_path: Path, step_result: StepBenchResult, record_result: RecordBenchResult) -> Path:
-    step_result.write(tmp_path / STEP)
+    step_result.write(tmp_path / step_file("topk"))
     record_result.write(tmp_path / RECORD)
     return tmp_path
 
@@ -64,7 +64,7 @@ def test_the_readmes_part_is_replaced_and_the_rest_is_kept(results: Path) -> Non
 
 
 def test_a_result_that_was_changed_by_hand_into_nonsense_is_refused_by_name(results: Path) -> None:
-    content = json.loads((results / STEP).read_text())
-    (results / STEP).write_text(json.dumps(content | {"threads": "many"}))
-    with pytest.raises(ArtifactBroken, match=r"step\.json is not a result"):
+    content = json.loads((results / step_file("topk")).read_text())
+    (results / step_file("topk")).write_text(json.dumps(content | {"threads": "many"}))
+    with pytest.raises(ArtifactBroken, match=r"step-topk\.json is not a result"):
         benchmarks_page(results)

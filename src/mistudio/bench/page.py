@@ -9,18 +9,32 @@ from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, re
 from mistudio.bench.table import record_table, step_table
 from mistudio.errors import BadInput
 
-STEP, RECORD = "step.json", "record.json"
-"""Names of the results in benchmarks/results/."""
+RECORD = "record.json"
+"""Name of a result in benchmarks/results/."""
+TITLES = {
+    "topk": "TopK",
+    "batchtopk": "BatchTopK",
+    "matryoshka": "Matryoshka",
+    "jumprelu": "JumpReLU",
+    "gated": "Gated",
+    "standard": "Standard",
+}
+"""What the architectures are called."""
 _BEGIN = "<!-- benchmarks: written from benchmarks/results/*.json -->"
 _END = "<!-- end of benchmarks -->"
 _NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: measure again, then run `make docs`. -->"
+
+
+def step_file(architecture: str) -> str:
+    """Name of the result of a training step in benchmarks/results/."""
+    return f"step-{architecture}.json"
 
 
 def benchmarks_page(results: Path) -> str:
     """The whole page, in Markdown.
 
     Args:
-        results: folder that holds `step.json` and `record.json`; what is missing is left out.
+        results: folder that holds `step-ARCHITECTURE.json` and `record.json`; what is missing is left out.
 
     Raises:
         ArtifactBroken: a file is not a result.
@@ -43,18 +57,20 @@ def with_benchmarks(readme: str, results: Path) -> str:
 
 
 def _paragraphs(results: Path) -> Iterator[str]:
-    step, record = _read(results)
-    if step is None and record is None:
+    steps, record = _read(results)
+    if not steps and record is None:
         yield "Nothing has been measured yet."
-    if step is not None:
+    if steps:
         yield "## The training step"
         yield (
-            f"One step of a TopK SAE: {_shape(step)}. In each of {step.config.rounds} rounds every contender takes one "
-            "whole step of its own training loop, optimiser and bookkeeping included, on the same synthetic "
-            "activations; only one process is busy at a time, and idle ones do not spin (`OMP_WAIT_POLICY=passive`). "
-            "Ratios are medians of the ratios within a round; CPU time is the work of all threads, which others on the "
-            "machine hardly change. No latent counts as dead yet, in any library."
+            "In each round every contender takes one whole step of its own training loop, optimiser and bookkeeping "
+            "included, on the same synthetic activations; only one process is busy at a time, and idle ones do not "
+            "spin (`OMP_WAIT_POLICY=passive`). Ratios are medians of the ratios within a round; CPU time is the work "
+            "of all threads, which others on the machine hardly change. No latent counts as dead yet, in any library. "
+            "Where a penalty decides how many latents are active, ours are measured while k of them are."
         )
+    for step in steps:
+        yield f"### {TITLES[step.config.architecture]}: {_shape(step)}"
         yield step_table(step).markdown()
         yield _against_limit(step)
         yield _conditions(step)
@@ -71,11 +87,11 @@ def _paragraphs(results: Path) -> Iterator[str]:
 
 
 def _summary(results: Path) -> Iterator[str]:
-    step, record = _read(results)
-    if step is not None:
+    steps, record = _read(results)
+    for step in steps[:1]:
         yield (
-            f"A training step ({_shape(step)}) on {step.threads} cores of {step.machine.cpu}, "
-            "everybody measured in turns on the same machine:"
+            f"A training step ({TITLES[step.config.architecture]}, {_shape(step)}) on {step.threads} cores of "
+            f"{step.machine.cpu}, everybody measured in turns on the same machine:"
         )
         yield step_table(step).markdown()
     if record is not None:
@@ -108,9 +124,10 @@ def _conditions(result: Result) -> str:
     )
 
 
-def _read(results: Path) -> tuple[StepBenchResult | None, RecordBenchResult | None]:
-    step, record = results / STEP, results / RECORD
+def _read(results: Path) -> tuple[list[StepBenchResult], RecordBenchResult | None]:
+    record = results / RECORD
+    steps = [results / step_file(architecture) for architecture in TITLES]
     return (
-        read_result(StepBenchResult, step) if step.is_file() else None,
+        [read_result(StepBenchResult, step) for step in steps if step.is_file()],
         read_result(RecordBenchResult, record) if record.is_file() else None,
     )

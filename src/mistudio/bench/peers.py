@@ -62,8 +62,8 @@ class PeersEnvironment:
                 raise PeerFailed(f"{directory} does not hold {', '.join((TORCH, *LIBRARIES))} after the installation.")
         return cls(
             (
-                Contender("sparsify, signum", python, STEPS / "sparsify_step.py", "signum", "float32"),
-                Contender("sparsify, Adam", python, STEPS / "sparsify_step.py", "adam", "float32"),
+                Contender("sparsify, signum", python, STEPS / "sparsify_step.py", "signum", "float32", ("topk",)),
+                Contender("sparsify, Adam", python, STEPS / "sparsify_step.py", "adam", "float32", ("topk",)),
                 Contender("SAELens", python, STEPS / "saelens_step.py", "float32", "float32"),
                 Contender("SAELens, autocast", python, STEPS / "saelens_step.py", "bfloat16", "bfloat16"),
             )

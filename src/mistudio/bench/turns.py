@@ -37,6 +37,12 @@ class Contender:
     """Which of the file's variants."""
     precision: str = ""
     """Number format of its matrix products, as tables show it."""
+    architectures: tuple[str, ...] | None = None
+    """The architectures that it trains; all where it does not say."""
+
+    def has(self, architecture: str) -> bool:
+        """Whether it trains that architecture."""
+        return self.architectures is None or architecture in self.architectures
 
 
 class Turn(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mistudio.sae.config import TopKConfig
+from mistudio.sae.registry import TRAININGS
 from mistudio.training.config import TrainConfig
 from mistudio.training.run import TrainingRun
 from mistudio.training.starting_point import starting_point
@@ -25,8 +25,9 @@ def version() -> str:
 
 def build(options: dict[str, Any], batches: Sequence[Tensor]) -> Callable[[Tensor], object]:
     """The function that trains on one batch."""
+    training = TRAININGS[options["architecture"]]
     config = TrainConfig(
-        sae=TopKConfig(k=options["k"], d_sae=options["d_sae"]),
+        sae=training.config.model_validate({"k": options["k"], "d_sae": options["d_sae"]}),
         tokens=_TOKENS,
         batch_size=options["batch_size"],
         buffer_tokens=max(TrainConfig().buffer_tokens, options["batch_size"]),

@@ -11,6 +11,7 @@ from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, configured
 from mistudio.language_models.config import ModelConfig
+from mistudio.sae.config import TRAINABLE
 
 if TYPE_CHECKING:
     from mistudio.bench.result import Result
@@ -26,7 +27,8 @@ _RESULTS = Path("benchmarks/results")
 def both(context: typer.Context) -> None:
     """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
     if context.invoked_subcommand is None:
-        step(context=context, out=_RESULTS / "step.json")
+        for architecture in TRAINABLE:
+            step(context=context, architecture=architecture, out=_RESULTS / f"step-{architecture}.json")
         record(context=context, out=_RESULTS / "record.json")
 
 
@@ -49,7 +51,7 @@ def step(
 
     Examples:
 
-        mistudio bench step --rounds 15 --out benchmarks/results/step.json
+        mistudio bench step --rounds 15 --out benchmarks/results/step-topk.json
     """
     from mistudio.bench.peers import PeersEnvironment
     from mistudio.bench.step import bench_step
