@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import FormatUnsupported
+from mistudio.sae import selection
 from mistudio.sae.architectures import batch_topk, gated, jumprelu, matryoshka, standard, topk
 from mistudio.sae.config import (
     BatchTopKConfig,
@@ -62,8 +63,8 @@ ARCHITECTURES = {
 
 TRAININGS = {
     "topk": Training(TopKConfig, topk.TopKStep, _as_it_is),
-    "batchtopk": Training(BatchTopKConfig, batch_topk.BatchTopKStep, batch_topk.to_inference),
-    "matryoshka": Training(MatryoshkaConfig, matryoshka.MatryoshkaStep, batch_topk.to_inference),
+    "batchtopk": Training(BatchTopKConfig, batch_topk.BatchTopKStep, selection.to_inference),
+    "matryoshka": Training(MatryoshkaConfig, matryoshka.MatryoshkaStep, selection.to_inference),
     "jumprelu": Training(
         JumpReLUTrainingConfig, jumprelu.JumpReLUStep, jumprelu.to_inference, jumprelu.TRAINED_TENSORS
     ),

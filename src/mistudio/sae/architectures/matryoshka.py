@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mistudio.sae.architectures.batch_topk import BatchTopKStep
 from mistudio.sae.config import MatryoshkaConfig
+from mistudio.sae.selection import BatchSelectionStep
 from mistudio.sae.weights import Weights
 
 
-class MatryoshkaStep(BatchTopKStep):
+class MatryoshkaStep(BatchSelectionStep):
     """The k·B largest of a batch, held to several reconstructions."""
 
     def __init__(self, config: MatryoshkaConfig, weights: Weights, **options: Any) -> None:
