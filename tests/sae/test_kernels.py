@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,18 +17,19 @@ from mistudio.sae.kernels import reference
 from mistudio.sae.kernels.compiled import CompiledKernels
 from mistudio.sae.kernels.portable import PortableKernels
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings, StepKernels
+from mistudio.sae.live_code import LiveCode
 from mistudio.sae.registry import TRAININGS
 from mistudio.sae.selection import keep_largest
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.weights import Weights
 from tests.sae.conftest import random_weights
 
 KERNELS = [CompiledKernels(), PortableKernels()]
 kernels_each = pytest.mark.parametrize("kernels", KERNELS, ids=["compiled", "portable"])
 
 
-def dense(code: SparseCode, d_sae: int) -> Tensor:
-    empty_BF = torch.zeros((code.values_BK.shape[0], d_sae))
-    return empty_BF.scatter_add(-1, code.latents_BK, code.values_BK)
+def dense(code: LiveCode, d_sae: int) -> Tensor:
+    empty_BF = torch.zeros((code.tokens, d_sae))
+    return empty_BF.index_put((code.tokens_N, code.latents_N), code.values_N, accumulate=True)
 
 
 @kernels_each
@@ -39,7 +41,8 @@ def test_top_k_is_the_references(kernels: StepKernels, dtype: torch.dtype, d_sae
     values_BK, latents_BK = pre_BF.float().topk(k, dim=-1)
     wanted_BF = torch.zeros((33, d_sae)).scatter(-1, latents_BK, values_BK.relu())
     # Equal activations may belong to other latents where values tie: compare what is kept.
-    torch.testing.assert_close(code.values_BK.sort().values, values_BK.relu().sort().values, rtol=0, atol=0)
+    found_BK = code.values_N.view(33, k)
+    torch.testing.assert_close(found_BK.sort().values, values_BK.relu().sort().values, rtol=0, atol=0)
     if dtype is torch.float32:
         torch.testing.assert_close(dense(code, d_sae), wanted_BF, rtol=0, atol=0)
 
@@ -49,13 +52,13 @@ def test_tokens_with_fewer_positive_latents_than_k_are_padded_with_zeros(kernels
     pre_BF = torch.full((4, 200), -1.0)
     pre_BF[1, 17] = 2.0
     code = kernels.top_k(pre_BF, 5)
-    assert (code.values_BK > 0).sum(-1).tolist() == [0, 1, 0, 0]
+    assert code.tokens_N[code.values_N > 0].tolist() == [1]
     assert dense(code, 200)[1, 17] == 2.0
 
 
 def test_ties_keep_the_lower_latent() -> None:
     pre_BF = torch.ones((1, 300))
-    assert CompiledKernels().top_k(pre_BF, 4).latents_BK.tolist() == [[0, 1, 2, 3]]
+    assert CompiledKernels().top_k(pre_BF, 4).latents_N.tolist() == [0, 1, 2, 3]
 
 
 @kernels_each
@@ -69,9 +72,9 @@ def test_what_exceeds_a_bound_is_collected_in_order(kernels: StepKernels, dtype:
     code = kernels.above(pre_BF, bound_F)
     kept_BF = pre_BF.float().relu() * (pre_BF.float() > bound_F)
     torch.testing.assert_close(dense(code, 200), kept_BF, rtol=0, atol=0)
-    assert code.values_BK.shape[1] >= 1
-    for values_K, latents_K in zip(*code, strict=True):
-        assert latents_K[values_K > 0].diff().gt(0).all()
+    assert bool((code.values_N > 0).all())
+    for first, last in pairwise(code.starts_B.tolist()):
+        assert code.latents_N[first:last].diff().gt(0).all()
 
 
 @kernels_each
@@ -85,9 +88,11 @@ def test_the_largest_of_a_batch_are_kept_whatever_the_last_batch_was(kernels: St
 
 
 def test_of_equals_at_the_cut_those_are_kept_that_come_first() -> None:
-    code = SparseCode(torch.tensor([[2.0, 1.0, 1.0], [1.0, 3.0, 0.0]]), torch.tensor([[0, 1, 2], [0, 1, 2]]))
+    code = LiveCode(torch.tensor([2.0, 1.0, 1.0, 1.0, 3.0]), torch.tensor([0, 1, 2, 0, 1]), torch.tensor([0, 3, 5]))
     kept, smallest = keep_largest(code, 3)
-    assert kept.values_BK.tolist() == [[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]]
+    assert kept.values_N.tolist() == [2.0, 1.0, 3.0]
+    assert kept.latents_N.tolist() == [0, 1, 1]
+    assert kept.starts_B.tolist() == [0, 2, 3]
     assert smallest == 1.0
 
 
@@ -201,7 +206,8 @@ def test_the_bfloat16_product_stays_near_the_reference(kernels: StepKernels, x_B
 def test_adam_is_torchs_adam_followed_by_normalisation(kernels: StepKernels) -> None:
     weights, expected = random_weights(), random_weights()
     leaves = [tensor.requires_grad_() for tensor in expected.tensors().values()]
-    optimiser = torch.optim.Adam(leaves, lr=3e-3, betas=(0.9, 0.99), eps=1e-8)
+    groups = [{"params": [leaf], "lr": 0.012 if leaf is expected.b_enc_F else 3e-3} for leaf in leaves]
+    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
     moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
     for seed in range(4):
         gradients = random_weights(seed=seed + 10)
@@ -210,7 +216,7 @@ def test_adam_is_torchs_adam_followed_by_normalisation(kernels: StepKernels) -> 
         optimiser.step()
         with torch.no_grad():
             expected.W_dec_FD /= expected.W_dec_FD.norm(dim=1, keepdim=True)
-        kernels.adam(weights, gradients, moments, AdamSettings(3e-3, 0.9, 0.99, 1e-8, 0.5))
+        kernels.adam(weights, gradients, moments, AdamSettings(3e-3, 0.9, 0.99, 1e-8, 0.5, faster={"b_enc_F": 4.0}))
     for name, tensor in weights.tensors().items():
         torch.testing.assert_close(tensor, expected.tensors()[name].detach(), rtol=1e-5, atol=1e-6)
     assert moments.steps == 4
@@ -232,5 +238,5 @@ def test_a_dense_latent_does_not_break_the_balance_of_work(x_BD: Tensor) -> None
     weights.b_enc_F[3] = 1000.0
     step = TopKStep(TopKConfig(k=1), weights, kernels=CompiledKernels(), gemm_dtype=torch.float32)
     code = step(x_BD).code
-    assert code.latents_BK.unique().tolist() == [3]
+    assert code.latents_N.unique().tolist() == [3]
     assert float(step.gradients.b_enc_F.abs().sum()) > 0

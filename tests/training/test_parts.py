@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mistudio.errors import EmptyCorpus
-from mistudio.sae.weights import SparseCode
+from mistudio.sae.live_code import LiveCode
 from mistudio.training.config import TrainConfig
 from mistudio.training.dead_latents import FiringRecord
 from mistudio.training.schedules import lr_factor
@@ -37,12 +37,12 @@ def test_the_chosen_rate_is_the_measured_best_at_its_anchor_and_falls_with_width
 
 def test_a_latent_is_dead_after_its_tokens_of_silence_and_alive_once_it_fires() -> None:
     record = FiringRecord(4, dead_after=6, device=torch.device("cpu"))
-    quiet = SparseCode(torch.tensor([[1.0], [1.0], [0.0]]), torch.tensor([[0], [1], [3]]))
+    quiet = LiveCode(torch.tensor([1.0, 1.0, 0.0]), torch.tensor([0, 1, 3]), torch.arange(4))
     record.count(quiet)
     assert record.dead_F().tolist() == [False] * 4
     record.count(quiet)
-    assert record.dead_F().tolist() == [False, False, True, True]  # padding is not firing
-    record.count(SparseCode(torch.tensor([[2.0]]), torch.tensor([[3]])))
+    assert record.dead_F().tolist() == [False, False, True, True]  # a zero is not firing
+    record.count(LiveCode(torch.tensor([2.0]), torch.tensor([3]), torch.arange(2)))
     assert record.dead_F().tolist() == [False, False, True, False]
     assert record.firing_share_F().tolist() == pytest.approx([2 / 7, 2 / 7, 0, 1 / 7])
 

@@ -60,7 +60,7 @@ class PenalisedStep(SparseStep[PenalisedType]):
             self.begin(smallest)
             self.kept["begun"].fill_(True)
         live = self.look(inputs_BD)
-        self._adjust(float((live.code.values_BK > 0).sum()) / inputs_BD.shape[0])
+        self._adjust(float((live.code.values_N > 0).sum()) / inputs_BD.shape[0])
         return live
 
     @abstractmethod

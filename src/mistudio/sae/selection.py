@@ -7,7 +7,7 @@ the bound.
 For use the batch must not matter: the smallest kept activation, averaged over batches, becomes the threshold of a
 JumpReLU.
 
-B tokens, D d_in, F d_sae, K latents looked at per token, N = B·K.
+B tokens, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.sae.config import BatchSelectionConfig, JumpReLUConfig
+from mistudio.sae.live_code import LiveCode
 from mistudio.sae.sparse_step import Live, SparseStep
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.weights import Weights
 
 _BELOW = 0.8
 """Where the next bound lies, as a share of the smallest activation kept."""
@@ -48,7 +49,7 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
             _, smallest = keep_largest(self._exceeding(first_SD, 0.0), self.config.k * first_SD.shape[0])
             self._bound = _BELOW * smallest
         code = self._exceeding(inputs_BD, self._bound)
-        while self._bound > 0 and int((code.values_BK > 0).sum()) < wanted:
+        while self._bound > 0 and code.values_N.shape[0] < wanted:
             self._bound = self._bound / 2 if self._bound > _SMALL else 0.0
             code = self._exceeding(inputs_BD, self._bound)
         code, smallest = keep_largest(code, wanted)
@@ -56,9 +57,9 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
         threshold = self.kept["threshold"]
         decay = self.config.threshold_decay if threshold >= 0 else 0.0
         threshold.mul_(decay).add_((1 - decay) * smallest)
-        return Live(code, code.values_BK)
+        return Live(code, code.values_N)
 
-    def _exceeding(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> SparseCode:
+    def _exceeding(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> LiveCode:
         return self.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
 
 
@@ -72,18 +73,16 @@ def to_inference(
     return inference, Weights.of(weights.tensors() | more)
 
 
-def keep_largest(code: SparseCode, wanted: int) -> tuple[SparseCode, float]:
+def keep_largest(code: LiveCode, wanted: int) -> tuple[LiveCode, float]:
     """The `wanted` largest activations of all tokens together; of equals at the cut, those that come first.
 
     Returns:
-        The code, and the smallest activation kept; 0 where none is positive.
+        The code, and the smallest activation kept; 0 where there is none.
     """
-    values_N = code.values_BK.flatten()
-    if int((values_N > 0).sum()) <= wanted:
-        positive_N = values_N[values_N > 0]
-        return code, float(positive_N.min()) if positive_N.numel() else 0.0
+    values_N = code.values_N
+    if values_N.shape[0] <= wanted:
+        return code, float(values_N.min()) if values_N.shape[0] else 0.0
     cut = values_N.topk(wanted, sorted=False).values.min()
     room = wanted - (values_N > cut).sum()
     at_cut_N = values_N == cut
-    kept_N = (values_N > cut) | (at_cut_N & (at_cut_N.cumsum(0) <= room))
-    return SparseCode((values_N * kept_N).view_as(code.values_BK), code.latents_BK), float(cut)
+    return code.where((values_N > cut) | (at_cut_N & (at_cut_N.cumsum(0) <= room))), float(cut)

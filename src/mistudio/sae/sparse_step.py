@@ -13,14 +13,15 @@ Where hundreds of latents are active per token, 3 and 6 are dense products (`ker
 
 Knows nothing of optimisers, schedules or data. Gradients are those of `kernels.reference`.
 
-B tokens, S tokens of a slice, D d_in, F d_sae, K latents looked at per token.
+B tokens, S tokens of a slice, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
@@ -32,12 +33,13 @@ from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.kernels.choice import kernels_for
 from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
+from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.weights import Weights
 
 _SLICE = 256
 """Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
-_WIDE = 1 / 64
+_WIDE = 1 / 24
 """Share of the latents looked at per token above which dense products are faster."""
 
 ConfigType = TypeVar("ConfigType", bound=TrainableSaeConfig)
@@ -46,22 +48,22 @@ ConfigType = TypeVar("ConfigType", bound=TrainableSaeConfig)
 class Live(NamedTuple):
     """The latents of a batch that the step looks at."""
 
-    code: SparseCode
+    code: LiveCode
     """Their activations; 0 where a latent is looked at and not active."""
-    found_BK: Float[Tensor, "B K"]
-    """Positive where a latent is looked at, 0 where there is padding; what else it means the architecture knows."""
+    found_N: Float[Tensor, " N"]
+    """What was found of each, such as its pre-activation; the architecture knows."""
 
 
 @dataclass
 class Slopes:
     """How the whole loss, penalties included, changes with what the architecture computed."""
 
-    pre_BK: Float[Tensor, "B K"]
+    pre_N: Float[Tensor, " N"]
     """Half the derivative by each pre-activation that is looked at."""
     penalty: Float[Tensor, ""]
     """The penalties, in the unit of the reconstruction loss."""
     vectors: dict[str, Tensor] = field(default_factory=dict)
-    """Gradients of vectors that do not follow from `pre_BK`, by name."""
+    """Gradients of vectors that do not follow from `pre_N`, by name."""
     along_F: Float[Tensor, " F"] | None = None
     """How often its own row is added to each gradient of W_dec."""
 
@@ -79,7 +81,7 @@ class StepLoss:
     squared_error: Float[Tensor, ""]
     """Σ‖x − x̂‖² over the batch."""
     gradient_norm: float
-    code: SparseCode
+    code: LiveCode
 
 
 class SparseStep(ABC, Generic[ConfigType]):
@@ -92,6 +94,8 @@ class SparseStep(ABC, Generic[ConfigType]):
         gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
     """
 
+    faster: Mapping[str, float] = MappingProxyType({})
+    """Tensors that learn at a multiple of the learning rate, by name."""
     sparse_by_bias = False
     """Whether it is the encoder's bias that makes most latents inactive; a dead latent must then be revived
     regardless of it."""
@@ -135,9 +139,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         inputs_BD = x_BD - self.weights.b_dec_D
         live = self.select(inputs_BD)
         decoding = self._decoding(live)
-        reconstruction = decoding.reconstruct(
-            x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends, live.found_BK > 0
-        )
+        reconstruction = decoding.reconstruct(x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends)
         slopes = self.slopes(live, reconstruction, x_BD)
         auxiliary, auxiliary_loss = None, torch.zeros((), device=x_BD.device)
         if dead_F is not None and self.config.aux_k > 0 and self.config.aux_coefficient > 0:
@@ -146,7 +148,7 @@ class SparseStep(ABC, Generic[ConfigType]):
                 k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
             )  # fmt: skip
         backward = Backward(
-            live.code, slopes.pre_BK, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
+            live.code, slopes.pre_N, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
             self.unit_norm,
         )  # fmt: skip
         squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
@@ -164,9 +166,9 @@ class SparseStep(ABC, Generic[ConfigType]):
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """The latents to look at, from the encoder's inputs; latent ids ascend within a token."""
 
-    def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:  # noqa: ARG002
+    def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
-        return Slopes(reconstruction.slope_BK, torch.zeros((), device=x_BD.device))
+        return Slopes(reconstruction.slope_N * (live.code.values_N > 0), torch.zeros((), device=x_BD.device))
 
     def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
         """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""
@@ -176,15 +178,13 @@ class SparseStep(ABC, Generic[ConfigType]):
             slice_SD = narrow_BD[start : start + _SLICE]
             yield torch.addmm(bias_F, slice_SD, self._shadow_FD.T, out=self._pre_SF[: slice_SD.shape[0]])
 
-    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> SparseCode:
+    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> LiveCode:
         """The positive pre-activations that exceed their latent's bound."""
-        return SparseCode.stack([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
+        return LiveCode.join([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
 
     def _decoding(self, live: Live) -> StepKernels | WideDecoding:
-        tokens, d_sae = live.found_BK.shape[0], self.weights.b_enc_F.shape[0]
-        # What can't be wide needs no count, which waits for the device.
-        narrow = live.found_BK.shape[1] <= _WIDE * d_sae
-        return self.kernels if narrow or int((live.found_BK > 0).sum()) <= _WIDE * d_sae * tokens else self._wide
+        dense = live.code.tokens * self.weights.b_enc_F.shape[0]
+        return self.kernels if live.code.values_N.shape[0] <= _WIDE * dense else self._wide
 
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""

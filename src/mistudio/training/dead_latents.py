@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from mistudio.sae.weights import SparseCode
+from mistudio.sae.live_code import LiveCode
 
 
 class FiringRecord:
@@ -27,12 +27,12 @@ class FiringRecord:
         self.fired_F: Int64[Tensor, " F"] = torch.zeros(d_sae, dtype=torch.int64, device=device)
         self.counted_tokens = 0
 
-    def count(self, code: SparseCode) -> None:
+    def count(self, code: LiveCode) -> None:
         """Take in one batch."""
-        tokens, d_sae = code.values_BK.shape[0], self.silent_F.shape[0]
-        # Padding has value 0 and goes into a slot of its own, so that nothing waits for the device.
-        live_BK = torch.where(code.values_BK > 0, code.latents_BK, d_sae)
-        firings_F = torch.bincount(live_BK.flatten(), minlength=d_sae + 1)[:d_sae]
+        tokens, d_sae = code.tokens, self.silent_F.shape[0]
+        # What is not active goes into a slot of its own, so that nothing waits for the device.
+        live_N = torch.where(code.values_N > 0, code.latents_N, d_sae)
+        firings_F = torch.bincount(live_N, minlength=d_sae + 1)[:d_sae]
         self.silent_F += tokens
         self.silent_F *= firings_F == 0
         self.fired_F += firings_F

@@ -112,7 +112,7 @@ class TrainingRun:
             self.weights,
             self._step.gradients,
             self.moments,
-            AdamSettings(lr, config.beta1, config.beta2, config.eps, clipped, self._step.unit_norm),
+            AdamSettings(lr, config.beta1, config.beta2, config.eps, clipped, self._step.unit_norm, self._step.faster),
         )
         self._step.refresh()
         self.firing.count(loss.code)
@@ -129,7 +129,7 @@ class TrainingRun:
             loss=float(loss.reconstruction),
             auxiliary_loss=float(loss.auxiliary),
             fvu=float(loss.squared_error) / variance if variance else 0.0,
-            l0=float((loss.code.values_BK > 0).sum()) / x_BD.shape[0],
+            l0=float((loss.code.values_N > 0).sum()) / x_BD.shape[0],
             dead_share=float(self.firing.dead_F().float().mean()),
             lr=lr,
             gradient_norm=loss.gradient_norm,

@@ -6,7 +6,7 @@ A latent is active where its gate is positive (Rajamanoharan et al. 2024, arXiv 
 lies on the gate; so that the gate learns what to let through, its own positive part must reconstruct x too, with the
 decoder as a constant (eq. 8).
 
-B tokens, D d_in, F d_sae, K latents looked at per token.
+B tokens, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mistudio.sae.config import GatedConfig, GatedTrainingConfig
 from mistudio.sae.kernels.protocol import Reconstruction
+from mistudio.sae.live_code import LiveCode
 from mistudio.sae.penalty import PenalisedStep
 from mistudio.sae.sparse_step import Live, Slopes
 from mistudio.sae.weights import SparseCode, Weights
@@ -43,36 +44,30 @@ class GatedStep(PenalisedStep[GatedTrainingConfig]):
 
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
-        gate_BK, latents_BK = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
-        magnitude_BK = self._grown(gate_BK, latents_BK) + self.weights.more["b_mag_F"][latents_BK]
-        return Live(SparseCode(magnitude_BK.relu() * (gate_BK > 0), latents_BK), gate_BK)
+        gate = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
+        magnitude_N = self._grown(gate) + self.weights.more["b_mag_F"][gate.latents_N]
+        return Live(gate.with_values(magnitude_N.relu()), gate.values_N)
 
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """See `SparseStep.slopes`."""
-        (values_BK, latents_BK), gate_BK, weights = live.code, live.found_BK, self.weights
-        open_BK = gate_BK > 0
-        by_gate = self._decoding(live).reconstruct(
-            x_BD, SparseCode(gate_BK, latents_BK), weights.W_dec_FD, weights.b_dec_D, self.ends, open_BK
-        )
-        gate_slope_BK = by_gate.slope_BK + self.coefficient / 2 * open_BK
-        slope_BK = reconstruction.slope_BK * (values_BK > 0)
-
-        def per_latent(each_BK: Tensor) -> Tensor:
-            total_F = torch.zeros_like(weights.b_enc_F).index_add_(0, latents_BK.flatten(), each_BK.flatten())
-            return total_F * (2 / x_BD.numel())
-
+        weights, d_sae, scale = self.weights, self.weights.b_enc_F.shape[0], 2 / x_BD.numel()
+        code, gate = live.code, live.code.with_values(live.found_N)
+        by_gate = self._decoding(live).reconstruct(x_BD, gate, weights.W_dec_FD, weights.b_dec_D, self.ends)
+        gate_slope_N = by_gate.slope_N + self.coefficient / 2
+        slope_N = reconstruction.slope_N * (code.values_N > 0)
         vectors = {
-            "b_enc_F": per_latent(gate_slope_BK),
-            "b_mag_F": per_latent(slope_BK),
-            "r_mag_F": per_latent(slope_BK * self._grown(gate_BK, latents_BK)),
+            "b_enc_F": code.per_latent(gate_slope_N, d_sae) * scale,
+            "b_mag_F": code.per_latent(slope_N, d_sae) * scale,
+            "r_mag_F": code.per_latent(slope_N * self._grown(gate), d_sae) * scale,
         }
-        combined_BK = slope_BK * weights.more["r_mag_F"].exp()[latents_BK] + gate_slope_BK
-        penalty = gate_BK.sum() * (self.coefficient / x_BD.numel()) + by_gate.loss_B.sum() / x_BD.numel()
-        return Slopes(combined_BK, penalty, vectors)
+        combined_N = slope_N * weights.more["r_mag_F"].exp()[code.latents_N] + gate_slope_N
+        penalty = (gate.values_N.sum() * self.coefficient + by_gate.loss_B.sum()) / x_BD.numel()
+        return Slopes(combined_N, penalty, vectors)
 
-    def _grown(self, gate_BK: Tensor, latents_BK: Tensor) -> Tensor:
+    def _grown(self, gate: LiveCode) -> Tensor:
         """exp(r_mag) · W_enc (x − b_dec), from the gate."""
-        return (gate_BK - self.weights.b_enc_F[latents_BK]) * self.weights.more["r_mag_F"].exp()[latents_BK]
+        shared_N = gate.values_N - self.weights.b_enc_F[gate.latents_N]
+        return shared_N * self.weights.more["r_mag_F"].exp()[gate.latents_N]
 
 
 def to_inference(

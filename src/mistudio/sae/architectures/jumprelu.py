@@ -5,12 +5,13 @@ within a band of width ε around θ counts with the derivative that smoothing ov
 −1/ε for the number (their eq. 11 and 12, with a rectangle as kernel). The band is a share of θ, so that the scale of
 the activations does not matter, and log θ is what is trained. Pre-activations that are not positive are in no band.
 
-B tokens, D d_in, F d_sae, K latents looked at per token.
+B tokens, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -35,6 +36,9 @@ def encode(x_BD: Float[Tensor, "B D"], weights: Weights, config: JumpReLUConfig)
 class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
     """Latents above the lower edge of their band are looked at; those above their threshold are active."""
 
+    # A thousand steps at a usual rate would move a threshold by hardly more than a factor of e.
+    faster = MappingProxyType({"log_threshold_F": 10.0})
+
     def begin(self, smallest: float) -> None:
         """See `PenalisedStep.begin`."""
         self.weights.more["log_threshold_F"].fill_(math.log(max(smallest, 1e-6)))
@@ -42,40 +46,41 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
         threshold_F = self.weights.more["log_threshold_F"].exp()
-        found_BK, latents_BK = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
-        return Live(SparseCode(found_BK * (found_BK > threshold_F[latents_BK]), latents_BK), found_BK)
+        found = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
+        active_N = found.values_N > threshold_F[found.latents_N]
+        return Live(found.with_values(found.values_N * active_N), found.values_N)
 
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """See `SparseStep.slopes`."""
-        (values_BK, latents_BK), found_BK, config = live.code, live.found_BK, self.config
+        code, found_N, config = live.code, live.found_N, self.config
         threshold_F = self.weights.more["log_threshold_F"].exp()
-        threshold_BK = threshold_F[latents_BK]
-        half_band_BK = threshold_BK * (config.bandwidth / 2)
-        in_band_BK = (found_BK > 0) & ((found_BK - threshold_BK).abs() < half_band_BK)
-        active_BK = values_BK > 0
-        penalty, by_count, by_value_BK = self._penalty(values_BK, active_BK, x_BD)
-        slope_BK = reconstruction.slope_BK + by_value_BK / 2 * x_BD.numel()
+        threshold_N = threshold_F[code.latents_N]
+        half_band_N = threshold_N * (config.bandwidth / 2)
+        in_band_N = (found_N - threshold_N).abs() < half_band_N
+        active_N = code.values_N > 0
+        penalty, by_count, by_value_N = self._penalty(code.values_N, active_N, x_BD)
+        slope_N = reconstruction.slope_N + by_value_N / 2 * x_BD.numel()
         # d(activation)/d(log θ) is −θ·θ/ε in the band, d(number)/d(log θ) is −θ/ε.
-        by_log_BK = (slope_BK * (2 / x_BD.numel()) * threshold_BK + by_count) * in_band_BK
-        by_log_F = torch.zeros_like(threshold_F).index_add_(0, latents_BK.flatten(), by_log_BK.flatten())
-        return Slopes(slope_BK * active_BK, penalty, {"log_threshold_F": -by_log_F / config.bandwidth})
+        by_log_N = (slope_N * (2 / x_BD.numel()) * threshold_N + by_count) * in_band_N
+        by_log_F = code.per_latent(by_log_N, threshold_F.shape[0])
+        return Slopes(slope_N * active_N, penalty, {"log_threshold_F": -by_log_F / config.bandwidth})
 
-    def _penalty(self, values_BK: Tensor, active_BK: Tensor, x_BD: Tensor) -> tuple[Tensor, float, Tensor]:
+    def _penalty(self, values_N: Tensor, active_N: Tensor, x_BD: Tensor) -> tuple[Tensor, float, Tensor]:
         """The penalty, its derivative by the number of active latents, and that by each activation."""
-        coefficient, nothing_BK = self.coefficient, torch.zeros_like(values_BK)
+        coefficient, nothing_N = self.coefficient, torch.zeros_like(values_N)
         match self.config.penalty:
             case "step":
                 each = coefficient / x_BD.numel()
-                return active_BK.sum() * each, each, nothing_BK
+                return active_N.sum() * each, each, nothing_N
             case "tanh":
-                height_BK = (self.config.tanh_scale * values_BK).tanh()
+                height_N = (self.config.tanh_scale * values_N).tanh()
                 each = coefficient / x_BD.numel()
-                return height_BK.sum() * each, 0.0, (1 - height_BK.square()) * (self.config.tanh_scale * each)
+                return height_N.sum() * each, 0.0, (1 - height_N.square()) * (self.config.tanh_scale * each)
             case "quadratic":
                 tokens, wanted = x_BD.shape[0], self.config.k
-                off = float(active_BK.sum()) / tokens / wanted - 1
+                off = float(active_N.sum()) / tokens / wanted - 1
                 penalty = torch.tensor(coefficient * off * off, device=x_BD.device)
-                return penalty, coefficient * 2 * off / (wanted * tokens), nothing_BK
+                return penalty, coefficient * 2 * off / (wanted * tokens), nothing_N
 
     @property
     def coefficient(self) -> float:

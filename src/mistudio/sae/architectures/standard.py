@@ -3,7 +3,7 @@
 Bricken et al. 2023, "Towards Monosemanticity": decoder rows of norm 1. Anthropic, April 2024 update: free rows, and
 each activation penalised times its row's norm.
 
-B tokens, D d_in, F d_sae, K latents looked at per token.
+B tokens, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ class StandardStep(PenalisedStep[StandardTrainingConfig]):
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
         code = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
-        return Live(code, code.values_BK)
+        return Live(code, code.values_N)
 
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """See `SparseStep.slopes`."""
-        (values_BK, latents_BK), coefficient = live.code, self.coefficient
+        code, coefficient = live.code, self.coefficient
         norm_F = torch.ones_like(self.weights.b_enc_F) if self.unit_norm else self.weights.W_dec_FD.norm(dim=1)
-        costs_BK = norm_F[latents_BK] * (values_BK > 0)
+        costs_N = norm_F[code.latents_N]
         along_F = None
         if not self.unit_norm:
-            total_F = torch.zeros_like(norm_F).index_add_(0, latents_BK.flatten(), values_BK.flatten())
+            total_F = code.per_latent(code.values_N, norm_F.shape[0])
             along_F = total_F * (coefficient / x_BD.numel()) / norm_F.clamp_min(torch.finfo(torch.float32).tiny)
-        penalty = (values_BK * costs_BK).sum() * (coefficient / x_BD.numel())
-        return Slopes(reconstruction.slope_BK + coefficient / 2 * costs_BK, penalty, along_F=along_F)
+        penalty = (code.values_N * costs_N).sum() * (coefficient / x_BD.numel())
+        return Slopes(reconstruction.slope_N + coefficient / 2 * costs_N, penalty, along_F=along_F)
 
 
 def to_inference(

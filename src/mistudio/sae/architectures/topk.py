@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.sae.config import TopKConfig
+from mistudio.sae.live_code import LiveCode
 from mistudio.sae.sparse_step import Live, SparseStep
 from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
@@ -21,6 +22,5 @@ class TopKStep(SparseStep[TopKConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        parts = [self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)]
-        code = SparseCode.stack(parts)
-        return Live(code, code.values_BK)
+        code = LiveCode.join([self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)])
+        return Live(code, code.values_N)

@@ -1,6 +1,6 @@
 """The sparse step as machine code for processors.
 
-B tokens, D d_in, F d_sae, K latents looked at per token, G groups of latents.
+B tokens, D d_in, F d_sae, G groups of latents, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -11,63 +11,63 @@ from typing import Any
 import numba
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.sae.kernels.loops import adam, decoding, selection
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings, AuxiliaryGradients, Backward, Reconstruction
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.live_code import LiveCode
+from mistudio.sae.weights import Weights
 
 
 class CompiledKernels:
     """`StepKernels` in compiled loops; tensors must be contiguous and on the processor."""
 
-    def top_k(self, pre_BF: Tensor, k: int) -> SparseCode:
+    def top_k(self, pre_BF: Tensor, k: int) -> LiveCode:
         """See `StepKernels.top_k`."""
-        keys_BF = pre_BF.detach().contiguous().view(torch.int16 if pre_BF.dtype == torch.bfloat16 else torch.int32)
-        tokens = pre_BF.shape[0]
+        keys_BF, tokens = _keys(pre_BF), pre_BF.shape[0]
         latents_BK = torch.empty((tokens, k), dtype=torch.int64)
         keys_BK = torch.empty((tokens, k), dtype=keys_BF.dtype)
         selection.select(keys_BF.numpy(), latents_BK.numpy(), keys_BK.numpy(), 4 * _use_torchs_threads())
-        return SparseCode(keys_BK.view(pre_BF.dtype).float(), latents_BK)
+        starts_B = torch.arange(0, tokens * k + 1, k)
+        return LiveCode(keys_BK.view(pre_BF.dtype).float().flatten(), latents_BK.flatten(), starts_B)
 
-    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> SparseCode:
+    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> LiveCode:
         """See `StepKernels.above`."""
-        keys_BF = pre_BF.detach().contiguous().view(torch.int16 if pre_BF.dtype == torch.bfloat16 else torch.int32)
-        bound_F = bound_F.clamp_min(0.0)
-        # A bfloat16 is the upper half of a float32: cut off, the bound's own bits lie at or below it.
-        bits_F = bound_F.view(torch.int32)
+        keys_BF, tokens = _keys(pre_BF), pre_BF.shape[0]
+        # A bfloat16 is the upper half of a float32: it exceeds a bound where it exceeds the bound's upper half.
+        bits_F = bound_F.clamp_min(0.0).view(torch.int32)
         floor_F = (bits_F >> 16).to(torch.int16) if pre_BF.dtype == torch.bfloat16 else bits_F
-        counts_B = torch.empty(pre_BF.shape[0], dtype=torch.int64)
+        hits_BC = torch.empty((tokens, selection.blocks_of(pre_BF.shape[1])), dtype=torch.uint8)
+        starts_B = torch.zeros(tokens + 1, dtype=torch.int64)
         _use_torchs_threads()
-        selection.count_above(*_arrays(keys_BF, floor_F, counts_B))
-        shape = (pre_BF.shape[0], max(1, int(counts_B.max())))
-        keys_BK, latents_BK = torch.zeros(shape, dtype=keys_BF.dtype), torch.zeros(shape, dtype=torch.int64)
-        selection.collect_above(*_arrays(keys_BF, floor_F, keys_BK, latents_BK))
-        values_BK = keys_BK.view(pre_BF.dtype).float()
-        return SparseCode(values_BK * (values_BK > bound_F[latents_BK]), latents_BK)
+        selection.count_above(*_arrays(keys_BF, floor_F, hits_BC, starts_B))
+        starts_B = starts_B.cumsum(0)
+        keys_N = torch.empty(int(starts_B[-1]), dtype=keys_BF.dtype)
+        latents_N = torch.empty(keys_N.shape, dtype=torch.int64)
+        selection.collect_above(*_arrays(keys_BF, floor_F, hits_BC, starts_B, keys_N, latents_N))
+        return LiveCode(keys_N.view(pre_BF.dtype).float(), latents_N, starts_B)
 
     def reconstruct(
         self,
         target_BD: Float[Tensor, "B D"],
-        code: SparseCode,
+        code: LiveCode,
         W_dec_FD: Float[Tensor, "F D"],
         b_dec_D: Float[Tensor, " D"],
         ends: tuple[int, ...],
-        asked_BK: Bool[Tensor, "B K"],
     ) -> Reconstruction:
         """See `StepKernels.reconstruct`."""
         tokens, d_in = target_BD.shape
-        error_BD, slope_BK = torch.empty_like(target_BD), torch.empty_like(code.values_BK)
+        error_BD, slope_N = torch.empty_like(target_BD), torch.empty_like(code.values_N)
         squared_error_B, loss_B = torch.empty(tokens), torch.empty(tokens)
         pull_BGD = error_BD.view(tokens, 1, d_in) if len(ends) == 1 else torch.empty((tokens, len(ends), d_in))
         _use_torchs_threads()
         decoding.reconstruct(
-            *_arrays(target_BD, code.values_BK, asked_BK, code.latents_BK, W_dec_FD, b_dec_D),
+            *_arrays(target_BD, *code, W_dec_FD, b_dec_D),
             np.array(ends),
-            *_arrays(error_BD, pull_BGD, squared_error_B, loss_B, slope_BK),
+            *_arrays(error_BD, pull_BGD, squared_error_B, loss_B, slope_N),
         )
-        return Reconstruction(error_BD, squared_error_B, loss_B, pull_BGD, slope_BK)
+        return Reconstruction(error_BD, squared_error_B, loss_B, pull_BGD, slope_N)
 
     def weight_gradients(self, backward: Backward, weights: Weights, out: Weights, ends: tuple[int, ...]) -> float:
         """See `StepKernels.weight_gradients`."""
@@ -80,7 +80,7 @@ class CompiledKernels:
         squared_F = torch.empty(d_sae)
         threads = _use_torchs_threads()
         pattern = decoding.transpose(
-            *_arrays(backward.code.latents_BK, backward.code.values_BK, backward.slope_BK),
+            *_arrays(*backward.code, backward.slope_N),
             d_sae,
             np.float32(backward.scale),
         )
@@ -101,7 +101,7 @@ class CompiledKernels:
         moments.steps += 1
         constants = np.array(
             [
-                settings.lr / (1 - settings.beta1**moments.steps),
+                1 / (1 - settings.beta1**moments.steps),
                 settings.beta1,
                 settings.beta2,
                 settings.eps,
@@ -115,7 +115,13 @@ class CompiledKernels:
             rows = tensor if tensor.dim() == 2 else tensor.view(1, -1)
             group = (gradients.tensors()[name], moments.first.tensors()[name], moments.second.tensors()[name])
             arrays = _arrays(rows, *(other.view_as(rows) for other in group))
-            adam.adam(*arrays, constants, settings.unit_norm and name == "W_dec_FD")
+            lr = np.float32(settings.lr * settings.faster.get(name, 1.0))
+            adam.adam(*arrays, lr, constants, settings.unit_norm and name == "W_dec_FD")
+
+
+def _keys(pre_BF: Tensor) -> Tensor:
+    """Integers that are ordered as the positive numbers are."""
+    return pre_BF.detach().contiguous().view(torch.int16 if pre_BF.dtype == torch.bfloat16 else torch.int32)
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:

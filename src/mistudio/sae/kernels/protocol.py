@@ -1,21 +1,24 @@
 """What a set of kernels must offer.
 
-B tokens, D d_in, F d_sae, K latents looked at per token, G groups of latents.
+B tokens, D d_in, F d_sae, G groups of latents, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.live_code import LiveCode
+from mistudio.sae.weights import Weights
 
 
 class Reconstruction(NamedTuple):
-    """What decoding a batch yields, and how its squared error would fall with each latent that was asked for.
+    """What decoding a batch yields, and how its squared error would fall with each latent that is looked at.
 
     Where latents stand in groups, each prefix of the groups is a reconstruction of its own (Matryoshka), and the loss
     is their mean; an SAE without groups is one group.
@@ -30,8 +33,8 @@ class Reconstruction(NamedTuple):
     pull_BGD: Float[Tensor, "B G D"]
     """Half the loss's derivative by what a latent of each group adds: the errors of the prefixes that it is in, summed
     and divided by the number of prefixes."""
-    slope_BK: Float[Tensor, "B K"]
-    """⟨W_dec row, pull⟩ of each latent that was asked for, else 0: half the loss's derivative by its activation."""
+    slope_N: Float[Tensor, " N"]
+    """⟨W_dec row, pull⟩ of each latent that is looked at: half the loss's derivative by its activation."""
 
 
 class AuxiliaryGradients(NamedTuple):
@@ -46,9 +49,9 @@ class AuxiliaryGradients(NamedTuple):
 class Backward(NamedTuple):
     """What the gradients of the matrices follow from, beside the weights."""
 
-    code: SparseCode
-    slope_BK: Float[Tensor, "B K"]
-    """Half the derivative of the whole loss by each pre-activation of `code.latents_BK`."""
+    code: LiveCode
+    slope_N: Float[Tensor, " N"]
+    """Half the derivative of the whole loss by each pre-activation of `code.latents_N`."""
     pull_BGD: Float[Tensor, "B G D"]
     inputs_BD: Float[Tensor, "B D"]
     """The encoder's input, x − b_dec."""
@@ -82,42 +85,39 @@ class AdamSettings(NamedTuple):
     """Factor on every gradient: below 1 where the gradient's norm was clipped."""
     unit_norm: bool = True
     """Whether decoder rows go back to norm 1 after the step."""
+    faster: Mapping[str, float] = MappingProxyType({})
+    """Tensors that learn at a multiple of the rate, by name."""
 
 
 @runtime_checkable
 class StepKernels(Protocol):
     """The sparse parts of a training step."""
 
-    def top_k(self, pre_BF: Tensor, k: int) -> SparseCode:
-        """ReLU of the k largest pre-activations of each token; latent ids ascend, ties keep the lower id.
+    def top_k(self, pre_BF: Tensor, k: int) -> LiveCode:
+        """ReLU of the k largest pre-activations of each token, as float32; ties keep the lower latent.
 
-        Where fewer than k are positive the rest is padding of value 0, whose latent ids mean nothing.
+        Where fewer than k are positive, entries of value 0 stand for the rest, and their latents mean nothing.
         """
 
-    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> SparseCode:
-        """The positive pre-activations that exceed their latent's bound, as float32; latent ids ascend.
-
-        As wide as the token that has most of them, at least 1; the rest is padding of value 0.
-        """
+    def above(self, pre_BF: Tensor, bound_F: Float[Tensor, " F"]) -> LiveCode:
+        """The positive pre-activations that exceed their latent's bound, as float32."""
 
     def reconstruct(
         self,
         target_BD: Float[Tensor, "B D"],
-        code: SparseCode,
+        code: LiveCode,
         W_dec_FD: Float[Tensor, "F D"],
         b_dec_D: Float[Tensor, " D"],
         ends: tuple[int, ...],
-        asked_BK: Bool[Tensor, "B K"],
     ) -> Reconstruction:
-        """Decode, and differentiate the squared error by each activation that is asked for.
+        """Decode, and differentiate the squared error by each activation, of latents that are not active too.
 
         Args:
             target_BD: what is to be reconstructed.
-            code: latents in ascending order; those of value 0 add nothing.
+            code: the latents looked at.
             W_dec_FD: decoder rows.
             b_dec_D: decoder bias.
             ends: where each group of latents ends, ascending to d_sae.
-            asked_BK: latents of the code whose slope is wanted, be they active or not.
         """
 
     def weight_gradients(self, backward: Backward, weights: Weights, out: Weights, ends: tuple[int, ...]) -> float:

@@ -12,9 +12,10 @@ from mistudio.sae.kernels.loops.compiler import parallel
 
 @parallel
 @no_type_check
-def adam(rows_FD, gradients_FD, first_FD, second_FD, constants, unit_norm):
+def adam(rows_FD, gradients_FD, first_FD, second_FD, lr, constants, unit_norm):
     """One step on rows, in place; `constants` in the order of the next line."""
-    lr, beta1, beta2, eps, scale, unbias = constants
+    unbias_first, beta1, beta2, eps, scale, unbias = constants
+    lr *= unbias_first
     d_in = rows_FD.shape[1]
     one = np.float32(1)
     for f in numba.prange(rows_FD.shape[0]):

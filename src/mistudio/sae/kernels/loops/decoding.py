@@ -3,7 +3,7 @@
 1. Reconstruction: one visit a token; its decoder rows are still in cache when the error is multiplied back onto them.
 2. Weight gradients: the pattern is transposed by a counting sort, and one visit a latent writes both of its rows.
 
-B tokens, D d_in, F d_sae, K latents looked at per token, G groups of latents, N = B·K.
+B tokens, D d_in, F d_sae, G groups of latents, N latents looked at in all tokens together, K in one.
 """
 
 from __future__ import annotations
@@ -45,59 +45,57 @@ def _errors(values_K, latents_K, W_dec_FD, ends_G, error, pull_GD):
 
 @one_thread
 @no_type_check
-def _slopes(asked_K, latents_K, W_dec_FD, ends_G, pull_GD, slope_K):
+def _slopes(latents_K, W_dec_FD, ends_G, pull_GD, slope_K):
     g = 0
-    for j in range(asked_K.shape[0]):
+    for j in range(latents_K.shape[0]):
+        while latents_K[j] >= ends_G[g]:
+            g += 1
+        row, pull = W_dec_FD[latents_K[j]], pull_GD[g]
         slope = np.float32(0)
-        if asked_K[j]:
-            while latents_K[j] >= ends_G[g]:
-                g += 1
-            row, pull = W_dec_FD[latents_K[j]], pull_GD[g]
-            for i in range(row.shape[0]):
-                slope += row[i] * pull[i]
+        for i in range(row.shape[0]):
+            slope += row[i] * pull[i]
         slope_K[j] = slope
 
 
 @parallel
 @no_type_check
 def reconstruct(
-    target_BD, values_BK, asked_BK, latents_BK, W_dec_FD, b_dec_D, ends_G, error_BD, pull_BGD, squared_error_B, loss_B,
-    slope_BK,
+    target_BD, values_N, latents_N, starts_B, W_dec_FD, b_dec_D, ends_G, error_BD, pull_BGD, squared_error_B, loss_B,
+    slope_N,
 ):  # fmt: skip
     """Fill the last five; with one group `pull_BGD` is the memory of `error_BD`."""
     for b in numba.prange(target_BD.shape[0]):
-        error = error_BD[b]
+        error, first, last = error_BD[b], starts_B[b], starts_B[b + 1]
         for i in range(error.shape[0]):
             error[i] = b_dec_D[i] - target_BD[b, i]
-        loss_B[b], squared_error_B[b] = _errors(values_BK[b], latents_BK[b], W_dec_FD, ends_G, error, pull_BGD[b])
-        _slopes(asked_BK[b], latents_BK[b], W_dec_FD, ends_G, pull_BGD[b], slope_BK[b])
+        latents_K = latents_N[first:last]
+        loss_B[b], squared_error_B[b] = _errors(values_N[first:last], latents_K, W_dec_FD, ends_G, error, pull_BGD[b])
+        _slopes(latents_K, W_dec_FD, ends_G, pull_BGD[b], slope_N[first:last])
 
 
 @one_thread
 @no_type_check
-def transpose(latents_BK, values_BK, slope_BK, d_sae, scale):
+def transpose(values_N, latents_N, starts_B, slope_N, d_sae, scale):
     """What is not zero, latent by latent: where each begins, and the tokens, values and slopes, scaled."""
-    tokens, k = latents_BK.shape
     starts = np.zeros(d_sae + 1, np.int64)
-    for b in range(tokens):
-        for j in range(k):
-            if values_BK[b, j] > 0 or slope_BK[b, j] != 0:
-                starts[latents_BK[b, j] + 1] += 1
+    for n in range(latents_N.shape[0]):
+        if values_N[n] > 0 or slope_N[n] != 0:
+            starts[latents_N[n] + 1] += 1
     for f in range(d_sae):
         starts[f + 1] += starts[f]
     fill = starts[:-1].copy()
-    tokens_N = np.empty(starts[d_sae], np.int32)
-    values_N = np.empty(starts[d_sae], np.float32)
-    slopes_N = np.empty(starts[d_sae], np.float32)
-    for b in range(tokens):
-        for j in range(k):
-            if values_BK[b, j] > 0 or slope_BK[b, j] != 0:
-                place = fill[latents_BK[b, j]]
-                fill[latents_BK[b, j]] = place + 1
-                tokens_N[place] = b
-                values_N[place] = values_BK[b, j] * scale
-                slopes_N[place] = slope_BK[b, j] * scale
-    return starts, tokens_N, values_N, slopes_N
+    tokens_M = np.empty(starts[d_sae], np.int32)
+    values_M = np.empty(starts[d_sae], np.float32)
+    slopes_M = np.empty(starts[d_sae], np.float32)
+    for b in range(starts_B.shape[0] - 1):
+        for n in range(starts_B[b], starts_B[b + 1]):
+            if values_N[n] > 0 or slope_N[n] != 0:
+                place = fill[latents_N[n]]
+                fill[latents_N[n]] = place + 1
+                tokens_M[place] = b
+                values_M[place] = values_N[n] * scale
+                slopes_M[place] = slope_N[n] * scale
+    return starts, tokens_M, values_M, slopes_M
 
 
 @one_thread

@@ -113,26 +113,36 @@ def select(keys_BF, latents_BK, keys_BK, chunks):
             _select_row(keys_BF[b], scratch, block_max, candidates, latents_BK[b], keys_BK[b])
 
 
+def blocks_of(d_sae: int) -> int:
+    """Number of blocks of latents."""
+    return (d_sae + _BLOCK - 1) // _BLOCK
+
+
 @parallel
 @no_type_check
-def count_above(keys_BF, floor_F, counts_B):
-    """How many positive keys of each token reach their latent's floor."""
+def count_above(keys_BF, floor_F, hits_BC, counts_B):
+    """How many keys of each block of latents exceed their floor, and behind counts_B[0] how many of each token."""
     for b in numba.prange(keys_BF.shape[0]):
-        count = 0
-        for f in range(keys_BF.shape[1]):
-            count += keys_BF[b, f] > 0 and keys_BF[b, f] >= floor_F[f]
-        counts_B[b] = count
+        total = 0
+        for c in range(hits_BC.shape[1]):
+            count = 0
+            for f in range(c * _BLOCK, min((c + 1) * _BLOCK, keys_BF.shape[1])):
+                count += keys_BF[b, f] > floor_F[f]
+            hits_BC[b, c] = count
+            total += count
+        counts_B[b + 1] = total
 
 
 @parallel
 @no_type_check
-def collect_above(keys_BF, floor_F, keys_BK, latents_BK):
+def collect_above(keys_BF, floor_F, hits_BC, starts_B, keys_N, latents_N):
     """Those keys, in the order of the latents."""
     for b in numba.prange(keys_BF.shape[0]):
-        found = 0
-        for f in range(keys_BF.shape[1]):
-            key = keys_BF[b, f]
-            if key > 0 and key >= floor_F[f]:
-                keys_BK[b, found] = key
-                latents_BK[b, found] = f
-                found += 1
+        place = starts_B[b]
+        for c in range(hits_BC.shape[1]):
+            if hits_BC[b, c]:
+                for f in range(c * _BLOCK, min((c + 1) * _BLOCK, keys_BF.shape[1])):
+                    if keys_BF[b, f] > floor_F[f]:
+                        keys_N[place] = keys_BF[b, f]
+                        latents_N[place] = f
+                        place += 1
