@@ -160,6 +160,10 @@ def _metrics() -> Iterator[str]:
             metric.better
         ]
         yield f"Unit: {_unit(metric.unit)}. Range: {bounds}; {better}. Source: {metric.source}."
+    recovery = import_module("mistudio.evaluation.synthetic.recovery").Recovery
+    yield "## Recovery of known features"
+    yield f"`{recovery.__module__}`. {_flowing(recovery.__doc__)}"
+    yield _fields(recovery)
 
 
 def _unit(unit: str) -> str:

@@ -101,6 +101,19 @@ def test_an_sae_is_evaluated_and_the_options_have_effect(walked: Walked):
     assert "special" in table.err
 
 
+def test_an_sae_is_compared_with_another_one_and_both_evaluations_are_kept(walked: Walked):
+    command = ("eval", walked.sae, "--model", "tiny", "--corpus", "letters-tiny", "--splice-contexts", 0, "--json")
+    alone = walked.run.ok(*command, "--max-tokens", 128).json
+    kept = set((walked.run.home / "studio" / "evaluations").iterdir())
+    compared = walked.run.ok(*command, "--max-tokens", 128, "--against", walked.sae).json
+
+    assert -1 < alone["decoder_cosine"] < 1
+    assert (alone["stability_cosine"], alone["against"]) == (None, None)
+    assert compared["stability_cosine"] == pytest.approx(1)
+    assert compared["stability_mcc"] == pytest.approx(1)
+    assert kept < set((walked.run.home / "studio" / "evaluations").iterdir())
+
+
 def test_features_are_found_live_and_from_a_recording_alike(walked: Walked):
     recorded = walked.run.ok(
         "find", walked.sae, "--model", "tiny", "--corpus", "letters-tiny", "--activations", walked.activations,

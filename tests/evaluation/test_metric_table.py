@@ -1,7 +1,7 @@
 from mistudio.evaluation.definitions import METRICS
 from mistudio.evaluation.result import Evaluation
 
-NOT_NUMBERS = {"model", "sae", "text", "config", "tokens", "tokens_read", "predictions", "excluded"}
+NOT_NUMBERS = {"model", "sae", "text", "config", "tokens", "tokens_read", "predictions", "excluded", "against"}
 
 
 def test_every_number_of_an_evaluation_is_defined_in_the_table():

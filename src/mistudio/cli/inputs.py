@@ -163,7 +163,8 @@ def keep_evaluation(store: LocalStore, result: Evaluation, sae: Path) -> None:
 
     if (sae / MANIFEST).is_file():
         sae_id, text_id = open_artifact(sae).manifest.id, str(result.text["id"])
-        name = f"evaluation-{_digest(sae_id, text_id, result.config.model_dump_json())}"
+        compared = [str(result.against["decoder_sha256"])] if result.against else []
+        name = f"evaluation-{_digest(sae_id, text_id, result.config.model_dump_json(), *compared)}"
         keep(result.model_dump(mode="json"), store.home, sae_id, text_id, name)
 
 

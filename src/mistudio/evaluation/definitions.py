@@ -33,6 +33,9 @@ class Metric:
 _GAO = "Gao et al. 2024, arXiv 2406.04093"
 _BRICKEN = "Bricken et al. 2023, Towards Monosemanticity"
 _SAEBENCH = "Karvonen et al. 2025, SAEBench, arXiv 2503.09532"
+_SHARKEY = "Sharkey et al. 2022, Taking features out of superposition with sparse autoencoders (MMCS)"
+_SONG = "Song et al. 2025, arXiv 2505.20254"
+_CHANIN = "Chanin & Garriga-Alonso 2026, SynthSAEBench, arXiv 2602.14687"
 _WANG = "Wang et al. 2022, arXiv 2211.00593 (mean-ablation)"
 
 _ROWS = (
@@ -192,6 +195,50 @@ _ROWS = (
         "Mean of KL(p_model ‖ p_spliced) of the next-token distributions, over the same tokens as ce_model.",
         _SAEBENCH,
     ),
+    Metric(
+        "decoder_cosine",
+        "Nearest other latent",
+        "max cos",
+        "1",
+        (-1.0, 1.0),
+        "none",
+        "Median over latents, dead ones included, of the largest cosine between a latent's decoder row and that of any "
+        "other latent. Near 1, most latents have a twin.",
+        _CHANIN,
+    ),
+    Metric(
+        "decoder_cosine_quantiles",
+        "Nearest other latents",
+        "max cos",
+        "1",
+        (-1.0, 1.0),
+        "none",
+        "Quantiles over latents of what decoder_cosine is the median of. Of more than 8,192 latents 8,192 are asked "
+        "about, evenly spread, each against all others.",
+        _CHANIN,
+    ),
+    Metric(
+        "stability_cosine",
+        "Latents found again",
+        "MMCS",
+        "1",
+        (-1.0, 1.0),
+        "higher",
+        "Mean over the SAE's latents of the largest cosine between a latent's decoder row and any row of the SAE that "
+        "it is compared with, such as one trained with another seed.",
+        _SHARKEY,
+    ),
+    Metric(
+        "stability_mcc",
+        "Latents found again, one to one",
+        "MCC",
+        "1",
+        (0.0, 1.0),
+        "higher",
+        "Mean absolute cosine of decoder rows of the SAE and of the one that it is compared with, matched one to one "
+        "so that it is largest. Not taken where there are more than 2²⁸ pairs of latents.",
+        _SONG,
+    ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
@@ -199,3 +246,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 DENSITY_EDGES_LOG10: tuple[float, ...] = tuple(-8 + 0.25 * step for step in range(33))
 """Edges of the density histogram: the same for every SAE, so that histograms can be laid over each other."""
+
+DECODER_QUANTILES: tuple[float, ...] = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Where the distribution of largest cosines is read."""
+
+DECODER_LATENTS = 8192
+"""Most latents that are asked for their largest cosine to another one."""

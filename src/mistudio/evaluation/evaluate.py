@@ -3,6 +3,7 @@
 1. Spread the contexts evenly over the split, so that no single document decides.
 2. First pass, stopping at the hook point: reconstruct every kept token: FVU, cosine, L0, densities, mean activation.
 3. Second pass over fewer contexts: cross-entropies with the SAE, zeros and the mean spliced in (`splice.py`).
+4. Without text: how close the decoder's rows lie to each other, and to those of another SAE (`decoder.py`).
 
 Tokens that the filter excludes (BOS, special, massive) are counted, are part of no number of the first pass, and keep
 their own activation in the second. Writes nothing.
@@ -13,6 +14,7 @@ B tokens in a batch, D d_in.
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +27,7 @@ from mistudio.activations.outliers import TokenFilter
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ArtifactBroken, EmptyCorpus, ShapeError
 from mistudio.evaluation.config import EvaluateConfig
+from mistudio.evaluation.decoder import decoder_cosines, stability
 from mistudio.evaluation.definitions import DENSITY_EDGES_LOG10
 from mistudio.evaluation.metrics import LatentUse, Reconstruction, density_counts
 from mistudio.evaluation.result import DensityHistogram, Evaluation, Exclusion
@@ -47,6 +50,7 @@ def evaluate(
     config: EvaluateConfig | None = None,
     *,
     filter: TokenFilter | None = None,  # noqa: A002  the word of the whole interface
+    against: SparseAutoencoder | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure how well an SAE stands in for the activations it was trained on.
@@ -56,9 +60,11 @@ def evaluate(
         tokens: text tokenized for the same model.
         filter: which tokens are left out; where None, those that were left out when the SAE was trained, or, where
             it does not say, special tokens and those above ten times the median norm, measured on the same split.
+        against: another SAE of the same activations, such as one of another seed: say how far it has the same latents.
 
     Raises:
-        ShapeError: the SAE does not fit the model's hook point.
+        ShapeError: the SAE does not fit the model's hook point, or the other SAE is of another width.
+        ArtifactBroken: a number that was measured is not finite, or a decoder holds NaN or infinity.
         HookMissing: the model has no such hook point.
         BadInput: the tokens are not of this model's vocabulary, or lie in contexts that are too long for it.
         EmptyCorpus: the split holds no context, or no token is kept.
@@ -67,6 +73,7 @@ def evaluate(
     config = config or EvaluateConfig()
     progress = progress or Silent()
     point = _check_fit(sae, lm, tokens)
+    alike = _compare(sae, against)
     if sae.W_enc_FD.device != lm.device:
         sae = copy.deepcopy(sae).to(lm.device)
     rows = tokens.rows(config.split)
@@ -92,7 +99,7 @@ def evaluate(
             batch_contexts=config.batch_contexts,
             progress=progress,
         )
-    return _report(sae, lm, tokens, config, token_filter, read, losses)
+    return _report(sae, lm, tokens, config, token_filter, read, losses, alike)
 
 
 def spread(rows: Sequence[int], wanted: int) -> list[int]:
@@ -170,7 +177,9 @@ def _report(
     token_filter: TokenFilter,
     read: _FirstPass,
     losses: SpliceLosses | None,
+    alike: dict[str, Any],
 ) -> Evaluation:
+    cosines = decoder_cosines(sae.W_dec_FD)
     density = density_counts(read.use.density)
     evaluation = Evaluation(
         model=lm.identity(),
@@ -192,7 +201,10 @@ def _report(
         l0=read.use.l0,
         dead_share=read.use.dead_share,
         density_histogram=DensityHistogram(edges_log10=DENSITY_EDGES_LOG10, counts=density.counts, never=density.never),
+        decoder_cosine=cosines.median,
+        decoder_cosine_quantiles=cosines,
         **_loss_numbers(losses),
+        **alike,
     )
     for name, value in evaluation.numbers().items():
         if not math.isfinite(value):
@@ -201,6 +213,15 @@ def _report(
                 remedy="Evaluate on more text; if that does not help, train the SAE again with a lower learning rate.",
             )
     return evaluation
+
+
+def _compare(sae: SparseAutoencoder, against: SparseAutoencoder | None) -> dict[str, Any]:
+    if against is None:
+        return {}
+    found = stability(sae.W_dec_FD, against.W_dec_FD)
+    decoder = hashlib.sha256(against.W_dec_FD.cpu().numpy().tobytes()).hexdigest()
+    identity = sae_identity(against) | {"decoder_sha256": decoder}
+    return {"against": identity, "stability_cosine": found.cosine, "stability_mcc": found.mcc}
 
 
 def _loss_numbers(losses: SpliceLosses | None) -> dict[str, float | None]:

@@ -31,6 +31,22 @@ class DensityHistogram(Config):
     """Latents that were active on no token; they are in no bin."""
 
 
+class DecoderCosines(Config):
+    """How close to its nearest other latent each latent lies."""
+
+    levels: tuple[float, ...]
+    """Shares of latents."""
+    values: tuple[float, ...]
+    """The largest cosine to another latent that this share of latents does not exceed."""
+    latents: int
+    """Latents that were asked about, each against all others."""
+
+    @property
+    def median(self) -> float:
+        """The value at 0.5."""
+        return self.values[self.levels.index(0.5)]
+
+
 class Exclusion(Config):
     """Tokens that no number is taken over. In splices and ablations they keep their own activation."""
 
@@ -75,6 +91,12 @@ class Evaluation(Config):
     loss_recovered_zero: float | None = None
     loss_recovered_mean: float | None = None
     kl: float | None = None
+    decoder_cosine: float | None = None
+    decoder_cosine_quantiles: DecoderCosines | None = None
+    against: dict[str, Any] | None = None
+    """Identity of the SAE that it is compared with, where one was given."""
+    stability_cosine: float | None = None
+    stability_mcc: float | None = None
 
     def numbers(self) -> dict[str, float]:
         """The single numbers that were measured, by metric name."""
@@ -82,6 +104,7 @@ class Evaluation(Config):
             *("fvu", "cosine", "norm_ratio", "l0", "dead_share"),
             *("ce_model", "ce_spliced", "ce_zero", "ce_mean", "ce_increase"),
             *("loss_recovered_zero", "loss_recovered_mean", "kl"),
+            *("decoder_cosine", "stability_cosine", "stability_mcc"),
         )
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}

@@ -20,16 +20,23 @@ def evaluate(
     sae: Annotated[str, typer.Argument(help="The SAE: a directory or a name in the store.")],
     model: Annotated[str, typer.Option("--model", help="The model that it was trained on.")],
     corpus: Annotated[str, typer.Option("--corpus", help="Tokens, a corpus or text; held-out documents are used.")],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", help="Another SAE, such as one of another seed: say how far it has the same latents."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")] = None,
     as_json: AsJson = False,
     *,
     config: EvaluateConfig,
 ) -> None:
-    """Measure reconstruction (FVU, cosine, L0), dead latents, and what splicing the SAE in costs the model.
+    """Measure reconstruction (FVU, cosine, L0), dead and twin latents, and what splicing the SAE in costs the model.
 
     Examples:
 
         mistudio eval ./sae --model smollm2 --corpus letters --json
+        mistudio eval ./seed-0 --against ./seed-1 --model smollm2 --corpus letters
     """
     from mistudio.evaluation.definitions import METRICS
     from mistudio.evaluation.evaluate import evaluate as run
@@ -39,10 +46,12 @@ def evaluate(
     with console.working() as progress:
         place = inputs.directory(context.obj, Kind.SAE, sae)
         loaded = load_sae(place)
+        other = load_sae(inputs.directory(context.obj, Kind.SAE, against)) if against is not None else None
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         inputs.remark_on_another_model(loaded, lm)
-        result = run(loaded, lm, tokens, config, filter=inputs.token_filter(loaded.metadata), progress=progress)
+        token_filter = inputs.token_filter(loaded.metadata)
+        result = run(loaded, lm, tokens, config, filter=token_filter, against=other, progress=progress)
     inputs.keep_evaluation(context.obj, result, place)
     if out is not None:
         write_evaluation(result, out)

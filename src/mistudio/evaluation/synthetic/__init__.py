@@ -1,0 +1,1 @@
+"""Activations with known features, and how much of them an SAE finds."""
