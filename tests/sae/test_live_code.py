@@ -16,7 +16,8 @@ def code(*rows: dict[int, float]) -> LiveCode:
 
 def rows_of(code: LiveCode) -> list[dict[int, float]]:
     rows: list[dict[int, float]] = [{} for _ in range(code.tokens)]
-    for token, latent, value in zip(*(each.tolist() for each in (code.tokens_N, code.latents_N, code.values_N))):
+    entries = (code.tokens_N.tolist(), code.latents_N.tolist(), code.values_N.tolist())
+    for token, latent, value in zip(*entries, strict=True):
         rows[token][latent] = value
     return rows
 
