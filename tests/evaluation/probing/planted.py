@@ -34,7 +34,7 @@ def spelled_words(kind, per_letter=80):
 
     Args:
         kind: "clean": the latent S fires on every s-word. "absorbed": on every twentieth s-word SHORT fires in its
-            place, its decoder row holding the letter too. "split": S fires on half of the s-words and S_UPPER on the others.
+            place, its decoder row holding the letter too. "split": S fires on half of the s-words, S_UPPER on the rest.
 
     Returns:
         The words and the decoder.

@@ -23,6 +23,8 @@ from torch import Tensor
 _GRADIENT = 1e-8
 _CHANGE = 1e-16
 _HISTORY = 20
+_CONSTANT = 1e-12
+"""Of an input's mean: a deviation up to it is rounding."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,10 @@ def fit_probes(
         raise ValueError("every probe needs samples of both answers")
     x = x.double()
     mean, deviation = x.mean(-2, keepdim=True), x.std(-2, correction=0, keepdim=True)
-    constant = deviation <= 1e-12 * mean.abs().clamp(min=1e-300)
-    scale = torch.where(constant, torch.ones_like(deviation), deviation)
-    inputs = torch.where(constant, 0.0, (x - mean) / scale)
+    # A constant input becomes 0 and gets no weight; rounding leaves it a deviation.
+    scale = torch.where(deviation > _CONSTANT * mean.abs(), deviation, torch.inf)
+    inputs = (x - mean).div_(scale)
+    del x
     signs_CN = answers_CN.double() * 2 - 1
     weight_CN = _sample_weights(answers_CN) if balanced else torch.ones_like(signs_CN)
     weights_CD, bias_C = _minimise(inputs, signs_CN, weight_CN, l2, max_steps)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mistudio.activations.outliers import TokenFilter
 from mistudio.corpora.encode import encode_texts
-from mistudio.errors import ShapeError
+from mistudio.errors import ArtifactBroken, ShapeError
 from mistudio.evaluation.evaluate import spread
 from mistudio.evaluation.probing.config import FitConfig, LabelsConfig
 from mistudio.language_models.hook_points import HookPoint
@@ -71,6 +71,20 @@ def token_filter_of(sae: SparseAutoencoder, lm: LanguageModel) -> TokenFilter:
     """The filter that the SAE was trained with; where it does not say, the model's special tokens are left out."""
     described = sae.metadata.get("token_filter")
     return TokenFilter.from_description(described) if isinstance(described, dict) else TokenFilter(lm.special_ids)
+
+
+def check_finite(x: Float[Tensor, "N D"], acts: Float[Tensor, "N K"]) -> None:
+    """Refuse activations that are no numbers.
+
+    Raises:
+        ArtifactBroken: the model or the SAE gave NaN or infinity.
+    """
+    for name, tensor in (("model's activations", x), ("SAE's latents", acts)):
+        if not bool(tensor.isfinite().all()):
+            raise ArtifactBroken(
+                f"The {name} are not finite numbers.",
+                remedy="Load the model with --dtype float32; if that does not help, train the SAE again.",
+            )
 
 
 def run_texts(
@@ -133,6 +147,7 @@ def document_means(
             x_ND[n] += kept_BD.sum(0).cpu()
             acts_NF[n] += _summed(sae.encode_sparse(kept_BD), sae.d_sae)
             tokens_N[n] += len(kept_BD)
+    check_finite(x_ND, acts_NF)
     over_N1 = tokens_N.clamp(min=1)[:, None]
     return Means(x_ND / over_N1, acts_NF / over_N1, tokens_N)
 

@@ -25,7 +25,7 @@ from mistudio.evaluation.evaluate import sae_identity
 from mistudio.evaluation.probing.absorption import absorption
 from mistudio.evaluation.probing.config import FitConfig, SpellingConfig
 from mistudio.evaluation.probing.logistic import Probes, fit_probes
-from mistudio.evaluation.probing.reading import hook_of, run_texts, token_filter_of
+from mistudio.evaluation.probing.reading import check_finite, hook_of, run_texts, token_filter_of
 from mistudio.evaluation.probing.result import Absorber, LetterSpelling, SpellingProbing
 from mistudio.evaluation.probing.scores import scores
 from mistudio.evaluation.probing.splitting import Split, split_classes
@@ -235,5 +235,11 @@ def _read(
         kept += [words[batch.first + c] for c in keep_C.nonzero()[:, 0].tolist()]
         x_parts.append(x_CD[keep_C].cpu())
         codes.append(SparseCode(code.values_BK.cpu(), code.latents_BK.cpu()))
-    train = torch.from_numpy(halve_words(kept, train_share=fit.train_share, seed=fit.seed))
-    return SpelledWords(kept, torch.cat(x_parts), SparseCode.stack(codes), train)
+    spelled = SpelledWords(
+        kept,
+        torch.cat(x_parts),
+        SparseCode.stack(codes),
+        torch.from_numpy(halve_words(kept, train_share=fit.train_share, seed=fit.seed)),
+    )
+    check_finite(spelled.x_ND, spelled.code.values_BK)
+    return spelled
