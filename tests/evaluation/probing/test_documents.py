@@ -105,5 +105,10 @@ def test_a_group_stays_on_one_side():
     sides = {(each.group, bool(side)) for each, side in zip(texts, train, strict=True)}
     assert len(sides) == len(set(groups))
     assert 40 <= train.sum() <= 60
-    with pytest.raises(BadInput, match="of the class 'a' are of one group"):
+    with pytest.raises(BadInput, match="of the class 'a' land on one side"):
         halve(texts_of("aabb", ["x", "x", "y", "z"]), train_share=0.5, seed=0)
+
+
+def test_a_share_that_leaves_no_document_for_one_side_is_refused():
+    with pytest.raises(BadInput, match="land on one side"):
+        halve(texts_of("aaaabbbb"), train_share=0.99, seed=0)

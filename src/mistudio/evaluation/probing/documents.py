@@ -138,7 +138,7 @@ def halve(texts: Sequence[LabelledText], *, train_share: float, seed: int) -> Bo
     Every class lands on both sides in the shares asked for, as nearly as its groups allow.
 
     Raises:
-        BadInput: a class lies on one side only, because its documents are of too few groups.
+        BadInput: a class lands on one side only, because its documents are of too few groups or too few.
     """
     groups: dict[str, list[int]] = {}
     for index, each in enumerate(texts):
@@ -146,10 +146,9 @@ def halve(texts: Sequence[LabelledText], *, train_share: float, seed: int) -> Bo
     names = sorted(groups)
     np.random.default_rng(seed).shuffle(names)
     names.sort(key=lambda name: -len(groups[name]))
-    lacking = Counter({(each.label, side): 0.0 for each in texts for side in (True, False)})
-    for each in texts:
-        lacking[each.label, True] += train_share
-        lacking[each.label, False] += 1 - train_share
+    sizes = Counter(each.label for each in texts)
+    shares = {True: train_share, False: 1 - train_share}
+    lacking = {(label, side): share * size for label, size in sizes.items() for side, share in shares.items()}
     train = np.zeros(len(texts), dtype=bool)
     for name in names:
         need = {side: sum(lacking[texts[index].label, side] for index in groups[name]) for side in (True, False)}
@@ -157,12 +156,12 @@ def halve(texts: Sequence[LabelledText], *, train_share: float, seed: int) -> Bo
         train[groups[name]] = side
         for index in groups[name]:
             lacking[texts[index].label, side] -= 1
-    for label in {each.label for each in texts}:
+    for label in sorted(sizes):
         sides = {bool(train[index]) for index, each in enumerate(texts) if each.label == label}
         if len(sides) < 2:
             raise BadInput(
-                f"All documents of the class {label!r} are of one group, so they cannot be split.",
-                remedy="Choose another --group, or leave it out.",
+                f"All documents of the class {label!r} land on one side of the split.",
+                remedy="Choose another --group, or leave it out, or give a --train-share nearer to 0.5.",
             )
     return train
 

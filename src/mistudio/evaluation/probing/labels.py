@@ -53,12 +53,11 @@ def probe_labels(
         sae, lm, [each.text for each in documents.texts], config, fit, token_filter=token_filter, progress=progress
     )
     samples = _samples(documents, read, config, fit)
-    progress.advance("probe", 0, len(config.ks) + 2)
+    progress.advance("fit probes", 0, None)
     progress.checkpoint()
     raw = probe_raw(samples, fit)
     classes = probe_classes(samples, raw, config.ks, fit)
     perturbed = perturb(samples, raw, sae.W_dec_FD.cpu(), config.perturbed) if len(documents.classes) > 2 else []
-    progress.advance("probe", len(config.ks) + 2, len(config.ks) + 2)
     train = int(samples.train_N.sum())
     return LabelProbing(
         model=lm.identity(),

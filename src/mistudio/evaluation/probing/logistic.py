@@ -112,7 +112,7 @@ def _minimise(
         return float(total.detach())
 
     with torch.inference_mode(False), torch.enable_grad():
-        optimiser.step(loss)
+        optimiser.step(loss)  # type: ignore[no-untyped-call]
     return weights_CD.detach(), bias_C.detach()
 
 

@@ -37,7 +37,7 @@ def auc(logits_N: Float[Tensor, " N"], answers_N: Bool[Tensor, " N"]) -> float:
 
     Mann and Whitney 1947: from the ranks, tied logits sharing their mean rank. Both answers must occur.
     """
-    _, place_N, counts = logits_N.unique(return_inverse=True, return_counts=True)
+    _, place_N, counts = logits_N.unique(return_inverse=True, return_counts=True)  # type: ignore[no-untyped-call]
     mean_ranks = counts.cumsum(0).double() - (counts.double() - 1) / 2
     yes = int(answers_N.sum())
     above = float(mean_ranks[place_N][answers_N].sum()) - yes * (yes + 1) / 2

@@ -74,6 +74,7 @@ def probe_spelling(
     if sae.W_enc_FD.device != lm.device:
         sae = copy.deepcopy(sae).to(lm.device)
     spelled = _read(sae, lm, config, fit, progress)
+    progress.advance("fit probes", 0, None)
     progress.checkpoint()
     found = spell(spelled, sae.W_dec_FD.cpu(), config, fit, b_dec_D=sae.b_dec_D.cpu())
     if not found.letters:
