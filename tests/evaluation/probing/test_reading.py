@@ -172,7 +172,31 @@ def test_an_sae_that_answers_nan_is_refused(lm):
         probe_labels(broken, lm, texts_of_a_label(), LABELS)
 
 
-def test_probing_can_be_stopped(lm):
+class StopAt(StopSwitch):
+    """Stops when a stage begins."""
+
+    def __init__(self, stage):
+        super().__init__()
+        self.stage = stage
+
+    def advance(self, stage, done, total, **metrics):
+        if stage == self.stage:
+            self.cancel()
+
+
+@pytest.mark.parametrize("stage", ["read words", "fit probes", "find main latents"])
+def test_spelling_can_be_stopped_at_every_stage(lm, stage):
+    with pytest.raises(Interrupted):
+        probe_spelling(random_sae(), lm, SPELLING, progress=StopAt(stage))
+
+
+@pytest.mark.parametrize("stage", ["read", "fit probes"])
+def test_probing_labels_can_be_stopped_at_every_stage(lm, stage):
+    with pytest.raises(Interrupted):
+        probe_labels(random_sae(), lm, texts_of_a_label(), LABELS, progress=StopAt(stage))
+
+
+def test_probing_can_be_stopped_before_it_begins(lm):
     switch = StopSwitch()
     switch.cancel()
     with pytest.raises(Interrupted):

@@ -53,10 +53,8 @@ def probe_labels(
         sae, lm, [each.text for each in documents.texts], config, fit, token_filter=token_filter, progress=progress
     )
     samples = _samples(documents, read, config, fit)
-    progress.advance("fit probes", 0, None)
-    progress.checkpoint()
-    raw = probe_raw(samples, fit)
-    classes = probe_classes(samples, raw, config.ks, fit)
+    raw = probe_raw(samples, fit, progress)
+    classes = probe_classes(samples, raw, config.ks, fit, progress)
     perturbed = perturb(samples, raw, sae.W_dec_FD.cpu(), config.perturbed) if len(documents.classes) > 2 else []
     train = int(samples.train_N.sum())
     return LabelProbing(

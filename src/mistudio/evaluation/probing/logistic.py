@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from mistudio.progress import Progress, Silent
+
 _GRADIENT = 1e-8
 _CHANGE = 1e-16
 _HISTORY = 20
@@ -46,6 +48,7 @@ def fit_probes(
     l2: float,
     balanced: bool,
     max_steps: int = 500,
+    progress: Progress | None = None,
 ) -> Probes:
     """Fit one probe a row of `answers_CN`.
 
@@ -55,9 +58,11 @@ def fit_probes(
         l2: penalty on squared weights of standardised inputs.
         balanced: let the two answers weigh alike; else every sample weighs 1.
         max_steps: of L-BFGS.
+        progress: asked before every step whether to go on.
 
     Raises:
         ValueError: a row has one answer only.
+        Interrupted: `progress` asked to stop.
     """
     yes_C = answers_CN.sum(1)
     samples = answers_CN.shape[1]
@@ -71,7 +76,7 @@ def fit_probes(
     del x
     signs_CN = answers_CN.double() * 2 - 1
     weight_CN = _sample_weights(answers_CN) if balanced else torch.ones_like(signs_CN)
-    weights_CD, bias_C = _minimise(inputs, signs_CN, weight_CN, l2, max_steps)
+    weights_CD, bias_C = _minimise(inputs, signs_CN, weight_CN, l2, max_steps, progress or Silent())
     weights_CD = weights_CD / _per_probe(scale)
     return Probes(weights_CD, bias_C - (weights_CD * _per_probe(mean)).sum(1))
 
@@ -89,6 +94,7 @@ def _minimise(
     weight_CN: Float64[Tensor, "C N"],
     l2: float,
     max_steps: int,
+    progress: Progress,
 ) -> tuple[Float64[Tensor, "C D"], Float64[Tensor, " C"]]:
     probes, samples = signs_CN.shape
     weights_CD = torch.zeros((probes, inputs.shape[-1]), dtype=torch.float64, device=inputs.device, requires_grad=True)
@@ -104,6 +110,7 @@ def _minimise(
     )
 
     def loss() -> float:
+        progress.checkpoint()
         optimiser.zero_grad()
         margins_CN = signs_CN * (_products(inputs, weights_CD) + bias_C[:, None])
         data = (weight_CN * torch.nn.functional.softplus(-margins_CN)).sum()

@@ -28,7 +28,6 @@ from mistudio.language_models.loading import LanguageModel
 from mistudio.language_models.partial_forward import run_until
 from mistudio.progress import Progress
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.sae.weights import SparseCode
 
 
 class Batch(NamedTuple):
@@ -140,13 +139,11 @@ def document_means(
     tokens_N = torch.zeros(len(texts), dtype=torch.int64)
     rows = [ids for _, ids in pieces]
     for batch in run_texts(lm, rows, point, batch_contexts=fit.batch_contexts, stage="read", progress=progress):
-        for c in range(len(batch.ids_CT)):
-            n = pieces[batch.first + c][0]
-            ids_B, x_BD = batch.ids_CT[c][batch.real_CT[c]], batch.x_CTD[c][batch.real_CT[c]].float()
-            kept_BD = x_BD[token_filter.keep(ids_B, x_BD)]
-            x_ND[n] += kept_BD.sum(0).cpu()
-            acts_NF[n] += _summed(sae.encode_sparse(kept_BD), sae.d_sae)
-            tokens_N[n] += len(kept_BD)
+        x_CD, acts_CF, kept_C = _sums(sae, batch, token_filter)
+        docs_C = torch.tensor([n for n, _ in pieces[batch.first : batch.first + len(x_CD)]])
+        x_ND.index_add_(0, docs_C, x_CD.cpu())
+        acts_NF.index_add_(0, docs_C, acts_CF.cpu())
+        tokens_N.index_add_(0, docs_C, kept_C.cpu())
     check_finite(x_ND, acts_NF)
     over_N1 = tokens_N.clamp(min=1)[:, None]
     return Means(x_ND / over_N1, acts_NF / over_N1, tokens_N)
@@ -161,7 +158,21 @@ def _pieces(ids: Int64[np.ndarray, " _"], lm: LanguageModel, config: LabelsConfi
     return [lead + ids[start : start + width].tolist() for start in spread(starts, wanted)]
 
 
-def _summed(code: SparseCode, d_sae: int) -> Float[Tensor, " F"]:
-    """Each latent's activation, summed over tokens."""
-    sums_F = torch.zeros(d_sae, device=code.values_BK.device)
-    return sums_F.index_add_(0, code.latents_BK.flatten(), code.values_BK.flatten()).cpu()
+class _Sums(NamedTuple):
+    """Sums over the kept tokens of each text of a batch."""
+
+    x_CD: Float[Tensor, "C D"]
+    acts_CF: Float[Tensor, "C F"]
+    kept_C: Int64[Tensor, " C"]
+
+
+def _sums(sae: SparseAutoencoder, batch: Batch, token_filter: TokenFilter) -> _Sums:
+    texts, device = len(batch.ids_CT), batch.ids_CT.device
+    ids_B, x_BD, text_B = batch.ids_CT[batch.real_CT], batch.x_CTD[batch.real_CT].float(), batch.real_CT.nonzero()[:, 0]
+    keep_B = token_filter.keep(ids_B, x_BD)
+    x_BD, text_B = x_BD[keep_B], text_B[keep_B]
+    code = sae.encode_sparse(x_BD)
+    acts = torch.zeros(texts * sae.d_sae, device=device)
+    acts.index_add_(0, (text_B[:, None] * sae.d_sae + code.latents_BK).flatten(), code.values_BK.flatten())
+    x_CD = torch.zeros((texts, sae.d_in), device=device).index_add_(0, text_B, x_BD)
+    return _Sums(x_CD, acts.view(texts, sae.d_sae), torch.bincount(text_B, minlength=texts))

@@ -21,6 +21,7 @@ from mistudio.evaluation.probing.logistic import Probes, fit_probes
 from mistudio.evaluation.probing.reading import Means
 from mistudio.evaluation.probing.result import ClassProbes, MeanScores, ProbeScores, SparseProbe
 from mistudio.evaluation.probing.scores import scores
+from mistudio.progress import Progress, Silent
 
 
 @dataclass(frozen=True)
@@ -48,25 +49,31 @@ def strongest(differences_CF: Float[Tensor, "C F"], k: int) -> Int64[Tensor, "C 
     return differences_CF.abs().sort(dim=1, descending=True, stable=True).indices[:, :k]
 
 
-def probe_raw(samples: Samples, fit: FitConfig) -> Probes:
+def probe_raw(samples: Samples, fit: FitConfig, progress: Progress | None = None) -> Probes:
     """The probes on the raw activations, fitted on the training half."""
-    return _fitted(samples.means.x_ND[samples.train_N], samples, fit)
+    return _fitted(samples.means.x_ND[samples.train_N], samples, fit, progress or Silent())
 
 
-def probe_classes(samples: Samples, raw: Probes, ks: Sequence[int], fit: FitConfig) -> list[ClassProbes]:
+def probe_classes(
+    samples: Samples, raw: Probes, ks: Sequence[int], fit: FitConfig, progress: Progress | None = None
+) -> list[ClassProbes]:
     """Probe every class on k latents, on all, and on the raw activations; nothing of the test half is fitted."""
+    progress = progress or Silent()
     acts_NF, train_N = samples.means.acts_NF, samples.train_N
     train_NF, test_NF = acts_NF[train_N], acts_NF[~train_N]
     differences_CF = mean_differences(train_NF, samples.answers_CN[:, train_N])
     sparse: list[list[SparseProbe]] = [[] for _ in samples.labels]
-    for k in ks:
+    for done, k in enumerate(ks):
+        progress.advance("fit probes", done, len(ks) + 1)
         chosen_CK = strongest(differences_CF, k)
-        probes = _fitted(_columns(train_NF, chosen_CK), samples, fit)
+        probes = _fitted(_columns(train_NF, chosen_CK), samples, fit, progress)
         scored = _scored(probes, _columns(test_NF, chosen_CK), samples)
         for c, each in enumerate(scored):
             sparse[c].append(SparseProbe(k=k, latents=tuple(chosen_CK[c].tolist()), scores=each))
+    progress.advance("fit probes", len(ks), len(ks) + 1)
     active_F = (train_NF != 0).any(0)
-    everything = _scored(_fitted(train_NF[:, active_F], samples, fit), test_NF[:, active_F], samples)
+    everything = _scored(_fitted(train_NF[:, active_F], samples, fit, progress), test_NF[:, active_F], samples)
+    progress.advance("fit probes", len(ks) + 1, len(ks) + 1)
     baseline = _scored(raw, samples.means.x_ND[~train_N], samples)
     found = []
     for c, label in enumerate(samples.labels):
@@ -99,13 +106,14 @@ def _mean(of_classes: Sequence[ProbeScores]) -> ProbeScores:
     return ProbeScores(**{name: sum(getattr(each, name) for each in of_classes) / len(of_classes) for name in names})
 
 
-def _fitted(x: Tensor, samples: Samples, fit: FitConfig) -> Probes:
+def _fitted(x: Tensor, samples: Samples, fit: FitConfig, progress: Progress) -> Probes:
     return fit_probes(
         x,
         samples.answers_CN[:, samples.train_N],
         l2=fit.l2,
         balanced=fit.weighting == "balanced",
         max_steps=fit.max_steps,
+        progress=progress,
     )
 
 

@@ -74,9 +74,7 @@ def probe_spelling(
     if sae.W_enc_FD.device != lm.device:
         sae = copy.deepcopy(sae).to(lm.device)
     spelled = _read(sae, lm, config, fit, progress)
-    progress.advance("fit probes", 0, None)
-    progress.checkpoint()
-    found = spell(spelled, sae.W_dec_FD.cpu(), config, fit, b_dec_D=sae.b_dec_D.cpu())
+    found = spell(spelled, sae.W_dec_FD.cpu(), config, fit, b_dec_D=sae.b_dec_D.cpu(), progress=progress)
     if not found.letters:
         reasons = "; ".join(f"{letter}: {reason}" for letter, reason in list(found.left_out.items())[:3])
         raise BadInput(
@@ -109,12 +107,17 @@ def spell(
     fit: FitConfig,
     *,
     b_dec_D: Float[Tensor, " D"] | None = None,
+    progress: Progress | None = None,
 ) -> Spelling:
     """Measure splitting and absorption of every letter that enough words begin with.
 
     Args:
         b_dec_D: the decoder's bias, for `config.origin`.
+
+    Raises:
+        Interrupted: `progress` asked to stop.
     """
+    progress = progress or Silent()
     sizes = Counter(word.letter for word in spelled.words)
     left_out = {
         letter: f"{size} words begin with it, and {config.min_words} are wanted"
@@ -126,13 +129,16 @@ def spell(
         return Spelling([], left_out or dict.fromkeys(names, "every word begins with it"))
     train_N = spelled.train_N
     answers_CN = torch.tensor([[word.letter == letter for word in spelled.words] for letter in names])
+    progress.advance("fit probes", 0, 1)
     probes = fit_probes(
         spelled.x_ND[train_N],
         answers_CN[:, train_N],
         l2=fit.l2,
         balanced=fit.weighting == "balanced",
         max_steps=fit.max_steps,
+        progress=progress,
     )
+    progress.advance("fit probes", 1, 1)
     splits = split_classes(
         spelled.code,
         len(W_dec_FD),
@@ -141,6 +147,7 @@ def spell(
         max_latents=config.max_latents,
         min_rise=config.min_rise,
         fit=fit,
+        progress=progress,
     )
     origin_D = b_dec_D if config.origin == "decoder_bias" else None
     letters = []

@@ -21,6 +21,7 @@ from torch import Tensor
 from mistudio.evaluation.probing.config import FitConfig
 from mistudio.evaluation.probing.logistic import fit_probes
 from mistudio.evaluation.probing.scores import f1
+from mistudio.progress import Progress, Silent
 from mistudio.sae.weights import SparseCode
 
 
@@ -44,6 +45,7 @@ def split_classes(
     max_latents: int,
     min_rise: float,
     fit: FitConfig,
+    progress: Progress | None = None,
 ) -> list[Split]:
     """Find each class's main latents.
 
@@ -51,21 +53,28 @@ def split_classes(
         code: the words' activations.
         max_latents: most candidates of a class.
         min_rise: of F1, above which a further latent counts.
+
+    Raises:
+        Interrupted: `progress` asked to stop.
     """
+    progress = progress or Silent()
     differences_CF = class_differences(_rows(code, train_N), d_sae, answers_CN[:, train_N])
     ordered = differences_CF.sort(dim=1, descending=True, stable=True)
     chosen_CK = ordered.indices[:, : min(max_latents, d_sae)]
     candidates_C = (ordered.values[:, : chosen_CK.shape[1]] > 0).sum(1).tolist()
     acts_CNK = torch.stack([columns(code, chosen_K, d_sae) for chosen_K in chosen_CK])
     f1_of: dict[bool, list[list[float]]] = {True: [[] for _ in answers_CN], False: [[] for _ in answers_CN]}
-    for k in range(1, max(candidates_C, default=0) + 1):
+    most = max(candidates_C)
+    for k in range(1, most + 1):
         probes = fit_probes(
             acts_CNK[:, train_N, :k],
             answers_CN[:, train_N],
             l2=fit.l2,
             balanced=fit.weighting == "balanced",
             max_steps=fit.max_steps,
+            progress=progress,
         )
+        progress.advance("find main latents", k, most)
         logits_CN = probes.logits(acts_CNK[:, :, :k])
         for c, (logits_N, answers_N) in enumerate(zip(logits_CN, answers_CN, strict=True)):
             for train in (True, False):
