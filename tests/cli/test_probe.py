@@ -36,7 +36,7 @@ def test_labels_are_probed_and_the_options_have_effect(walked: Walked, letters: 
     assert (told.documents, told.left_out_classes) == (30, {"d": 2})
     assert LabelProbing.model_validate_json(out.read_text()) == told
     done = walked.run.ok(*command, "--classes", "a", "--classes", "b")
-    assert "raw activations" in done.out
+    assert "no SAE" in done.out
     assert "perturbation" not in done.out
     done = walked.run.ok(*command)
     assert "Targeted probe perturbation" in done.out

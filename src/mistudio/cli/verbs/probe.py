@@ -97,23 +97,24 @@ def _print(sae: str, result: LabelProbing | SpellingProbing) -> None:
 
 
 def _print_labels(sae: str, result: LabelProbing) -> None:
-    columns = ("class", "documents", "probe on", "accuracy", "balanced", "AUC", "F1")
-    rows: list[tuple[object, ...]] = []
-    for each in result.classes:
-        kinds = [(f"k={one.k}", one.scores) for one in each.sparse]
-        for name, of_probe in [*kinds, ("all latents", each.all_latents), ("raw activations", each.raw)]:
-            rows.append((each.label, each.documents, name, *of_probe.model_dump().values()))
-        rows.append((each.label, each.documents, "always one answer", each.always_one_answer, 0.5, 0.5, None))
-    console.print_table(
-        f"{sae} on {result.test_documents:,} documents that no probe was fitted on, by {result.config.label}",
-        columns,
-        rows,
-    )
+    console.say(f"{sae} on {result.test_documents:,} documents that no probe was fitted on, by {result.config.label}\n")
+    for name, title in (("accuracy", "Accuracy"), ("balanced_accuracy", "Balanced accuracy"), ("auc", "AUC")):
+        plain = name == "accuracy"
+        columns = ["class", "documents", *(f"k={k}" for k in result.config.ks), "all latents", "no SAE"]
+        rows = []
+        for each in result.classes:
+            of_probes = [*(one.scores for one in each.sparse), each.all_latents, each.raw]
+            numbers = [*(getattr(one, name) for one in of_probes), *([each.always_one_answer] if plain else [])]
+            rows.append((each.label, each.documents, *(f"{number:.3f}" for number in numbers)))
+        console.print_table(title, [*columns, "one answer"] if plain else columns, rows)
     if result.perturbations:
         console.print_table(
             "Targeted probe perturbation: fall of the own probe less fall of the others, in balanced accuracy",
             ("latents set to zero", *(each.label for each in result.classes), "mean"),
-            [(each.k, *(one.score for one in each.classes), each.score) for each in result.perturbations],
+            [
+                (each.k, *(f"{one.score:+.3f}" for one in each.classes), f"{each.score:+.3f}")
+                for each in result.perturbations
+            ],
         )
     if result.left_out_classes:
         left_out = ", ".join(f"{label} ({count})" for label, count in result.left_out_classes.items())
@@ -121,7 +122,7 @@ def _print_labels(sae: str, result: LabelProbing) -> None:
 
 
 def _print_spelling(sae: str, result: SpellingProbing) -> None:
-    columns = ("letter", "words", "probe F1", "F1 of one latent", "main latents", "absorbed", "rate", "fraction")
+    columns = ("letter", "words", "probe F1", "F1 of one", "main latents", "absorbed", "rate", "fraction")
     console.print_table(
         f"{sae} on {result.test_words:,} words that no probe was fitted on",
         columns,
@@ -129,12 +130,12 @@ def _print_spelling(sae: str, result: SpellingProbing) -> None:
             (
                 each.letter,
                 each.test_words,
-                each.probe.f1,
-                each.f1_by_k[0],
+                f"{each.probe.f1:.3f}",
+                f"{each.f1_by_k[0]:.3f}",
                 " ".join(map(str, each.main_latents)),
                 f"{each.absorbed_words} of {each.right_words}",
-                each.absorption_rate,
-                each.absorption_fraction,
+                f"{each.absorption_rate:.3f}",
+                f"{each.absorption_fraction:.3f}",
             )
             for each in result.letters
         ],
