@@ -45,14 +45,14 @@ class Labelled(NamedTuple):
     """Documents whose text occurred before."""
 
 
-def labelled_documents(corpus: Path, config: LabelsConfig, *, seed: int = 0) -> Labelled:
+def labelled_documents(corpus: Path | str, config: LabelsConfig, *, seed: int = 0) -> Labelled:
     """The documents of a corpus that carry the label.
 
     Raises:
         NotFound, FormatUnsupported, ArtifactBroken: `corpus` is no sound corpus.
         BadInput: no document has the label or the group, a class has too few documents, or there is only one class.
     """
-    return label_documents(read_documents(corpus), config, seed=seed)
+    return label_documents(read_documents(Path(corpus)), config, seed=seed)
 
 
 def label_documents(documents: Iterable[Document], config: LabelsConfig, *, seed: int = 0) -> Labelled:
