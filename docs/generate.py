@@ -1,4 +1,5 @@
-"""Write the reference pages that are read off the code: commands, options, metrics, errors, API, events, settings.
+"""Write the reference pages that are read off the code: commands, options, metrics, errors, API, events, settings;
+and the JSON Schemas of results.
 
 `make docs` runs this; tests/house/test_docs.py fails when a page on disk is not what this writes.
 """
@@ -6,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -87,8 +89,8 @@ def _configs() -> Iterator[str]:
         "Every step takes one frozen configuration object. Its fields are the options of the command, the `config` of "
         "the manifest and the arguments of the Python call; an unknown field or a value out of bounds is refused."
     )
-    for path in sorted(SOURCE.glob("*/config.py")):
-        module = import_module(f"mistudio.{path.parent.name}.config")
+    for path in sorted(SOURCE.glob("*/**/config.py")):
+        module = import_module(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts))
         for value in vars(module).values():
             if inspect.isclass(value) and issubclass(value, Config) and value.__module__ == module.__name__:
                 yield from _config(value)
@@ -275,6 +277,19 @@ WRITERS: dict[str, Callable[[], Iterator[str]]] = {
 
 RESULTS = ROOT / "benchmarks" / "results"
 
+SCHEMAS = {
+    "evaluation": "mistudio.evaluation.result.Evaluation",
+    "label-probing": "mistudio.evaluation.probing.result.LabelProbing",
+    "spelling-probing": "mistudio.evaluation.probing.result.SpellingProbing",
+}
+
+
+def schema(name: str) -> str:
+    """The JSON Schema of the result of that name, as a file."""
+    module, _, kind = SCHEMAS[name].rpartition(".")
+    document = getattr(import_module(module), kind).model_json_schema(mode="serialization")
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
 
 def measured() -> dict[Path, str]:
     """The texts that quote measurements, as they must read."""
@@ -288,6 +303,11 @@ def measured() -> dict[Path, str]:
 if __name__ == "__main__":
     for path, text in measured().items():
         path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    for name in SCHEMAS:
+        path = DOCS / "reference" / "schemas" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(schema(name), encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
     for name in WRITERS:
         path = DOCS / "reference" / f"{name}.md"

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mistudio.errors import MistudioError as MistudioError
     from mistudio.evaluation.config import EvaluateConfig as EvaluateConfig
     from mistudio.evaluation.evaluate import evaluate as evaluate
+    from mistudio.evaluation.probing.config import LabelsConfig as LabelsConfig
+    from mistudio.evaluation.probing.config import SpellingConfig as SpellingConfig
+    from mistudio.evaluation.probing.documents import labelled_documents as labelled_documents
+    from mistudio.evaluation.probing.labels import probe_labels as probe_labels
+    from mistudio.evaluation.probing.spelling import probe_spelling as probe_spelling
     from mistudio.features.config import FindConfig as FindConfig
     from mistudio.features.find import find as find
     from mistudio.features.pages import Features as Features
@@ -58,6 +63,11 @@ _HOMES = {
     "train": "mistudio.training.train",
     "EvaluateConfig": "mistudio.evaluation.config",
     "evaluate": "mistudio.evaluation.evaluate",
+    "LabelsConfig": "mistudio.evaluation.probing.config",
+    "SpellingConfig": "mistudio.evaluation.probing.config",
+    "labelled_documents": "mistudio.evaluation.probing.documents",
+    "probe_labels": "mistudio.evaluation.probing.labels",
+    "probe_spelling": "mistudio.evaluation.probing.spelling",
     "FindConfig": "mistudio.features.config",
     "find": "mistudio.features.find",
     "Features": "mistudio.features.pages",

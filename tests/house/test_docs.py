@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 
 import pytest
 
 from docs.command_line import commands
-from docs.generate import WRITERS, measured, page
+from docs.generate import SCHEMAS, WRITERS, measured, page, schema
 from mistudio import errors
 from mistudio.config import Config
 from mistudio.errors import MistudioError
-from tests.house.tree import DOCS, ROOT, SOURCE, files_under, relative, rooms
+from tests.house.tree import DOCS, ROOT, SOURCE, files_under, module_name, relative, rooms
 
 TOP = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PROSE = [*files_under(DOCS, ".md"), *TOP]
@@ -37,6 +38,15 @@ def _links():
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_generated_page_is_current(name):
     assert (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8") == page(name), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_published_schema_is_current_and_defines_every_field(name):
+    published = (DOCS / "reference" / "schemas" / f"{name}.json").read_text(encoding="utf-8")
+    assert published == schema(name), "run `make docs`"
+    document = json.loads(published)
+    for part in (document, *document["$defs"].values()):
+        assert part.get("description"), f"{part['title']} does not say what it is"
 
 
 def test_every_published_measurement_is_the_one_on_record():
@@ -78,9 +88,9 @@ def test_every_error_is_in_the_reference():
             assert f"| `{value.__name__}` |" in text
 
 
-@pytest.mark.parametrize("room", [room for room in rooms() if (SOURCE / room / "config.py").is_file()])
-def test_every_field_of_a_config_says_what_it_means(room):
-    module = importlib.import_module(f"mistudio.{room}.config")
+@pytest.mark.parametrize("module", [module_name(path) for path in sorted(SOURCE.glob("*/**/config.py"))])
+def test_every_field_of_a_config_says_what_it_means(module):
+    module = importlib.import_module(module)
     silent = [
         f"{value.__name__}.{name}"
         for value in vars(module).values()

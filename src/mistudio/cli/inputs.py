@@ -16,7 +16,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST, open_artifact
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console
-from mistudio.errors import BadInput, NotFound
+from mistudio.errors import BadInput, FormatUnsupported, NotFound
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
 
@@ -56,8 +56,7 @@ def tokens_for(
     Raises:
         BadInput: the corpus was tokenized for the model several times, and the reference does not say which is meant.
     """
-    from mistudio.corpora.config import CorpusConfig, TokenizeConfig
-    from mistudio.corpora.corpus import add_corpus
+    from mistudio.corpora.config import TokenizeConfig
     from mistudio.corpora.tokenize import tokenize
     from mistudio.corpora.tokens import Tokens
 
@@ -67,13 +66,7 @@ def tokens_for(
             return Tokens.open(store.find(Kind.TOKENS, reference))
     except NotFound:
         pass
-    try:
-        corpus = store.find(Kind.CORPUS, reference)
-    except NotFound:
-        corpus = store.path(Kind.CORPUS, _text_name(reference))
-        if not (corpus / MANIFEST).is_file():
-            source = str(Path(reference).expanduser()) if Path(reference).expanduser().exists() else reference
-            add_corpus(CorpusConfig(sources=(source,), held_out=0.1), corpus, progress=progress)
+    corpus = _corpus(store, reference, progress)
     source = model_source(store, model)
     corpus_id = open_artifact(corpus).manifest.id
     path = store.path(Kind.TOKENS, _tokens_name(corpus, corpus_id, source, context_length))
@@ -82,6 +75,41 @@ def tokens_for(
     if not (path / MANIFEST).is_file():
         tokenize(corpus, source, TokenizeConfig(context_length=context_length), path, progress=progress)
     return Tokens.open(path)
+
+
+def corpus_for(store: LocalStore, reference: str, progress: Progress) -> Path:
+    """The corpus that `reference` means: a corpus, the one that tokens were made of, text files, or a data set.
+
+    Raises:
+        NotFound: tokens are meant whose corpus is not in the store.
+    """
+    try:
+        tokens = open_artifact(store.find(Kind.TOKENS, reference), Kind.TOKENS)
+    except (NotFound, FormatUnsupported):
+        return _corpus(store, reference, progress)
+    wanted = {each.id for each in tokens.manifest.inputs}
+    for corpus in store.list(Kind.CORPUS):
+        if corpus.manifest.id in wanted:
+            return corpus.path
+    raise NotFound(
+        f"The corpus that the tokens {reference} were made of is not in the store.",
+        remedy="Give the corpus itself, or its text.",
+    )
+
+
+def _corpus(store: LocalStore, reference: str, progress: Progress) -> Path:
+    """A corpus that exists, or text, which is then added."""
+    from mistudio.corpora.config import CorpusConfig
+    from mistudio.corpora.corpus import add_corpus
+
+    try:
+        return store.find(Kind.CORPUS, reference)
+    except NotFound:
+        corpus = store.path(Kind.CORPUS, _text_name(reference))
+        if not (corpus / MANIFEST).is_file():
+            source = str(Path(reference).expanduser()) if Path(reference).expanduser().exists() else reference
+            add_corpus(CorpusConfig(sources=(source,), held_out=0.1), corpus, progress=progress)
+        return corpus
 
 
 def _tokens_name(corpus: Path, corpus_id: str, source: str, context_length: int) -> str:

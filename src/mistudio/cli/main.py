@@ -14,12 +14,12 @@ from typer.core import TyperGroup
 
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console
-from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, steer, trace, train, up
+from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, probe, steer, trace, train, up
 from mistudio.errors import MistudioError
 
 _ORDER = (
     *("demo", "up", "ui", "status", "down"),
-    *("model", "corpus", "trace", "train", "eval", "find", "steer", "doctor", "bench"),
+    *("model", "corpus", "trace", "train", "eval", "probe", "find", "steer", "doctor", "bench"),
 )
 
 
@@ -45,6 +45,7 @@ app.add_typer(corpus.app, name="corpus")
 app.command("trace")(trace.trace)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("probe")(probe.probe)
 app.command("find")(find.find)
 app.command("steer")(steer.steer)
 for verb in (up.up, up.ui, up.status, up.down):

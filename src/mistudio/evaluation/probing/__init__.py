@@ -1,0 +1,1 @@
+"""What latents know of labels that people gave: sparse probing, targeted perturbation, spelling, absorption."""
