@@ -120,9 +120,9 @@ def test_a_seed_below_zero_is_refused(walked: Walked):
 
 
 def test_an_architecture_is_trained_with_its_own_options_and_refuses_those_of_others(walked: Walked, tmp_path: Path):
-    config = trained(walked, tmp_path / "sae", *SHORT, "--arch", "batchtopk", "--threshold-decay", 0.9)
+    config = trained(walked, tmp_path / "sae", *SHORT, "--arch", "batchtopk", "--threshold-decay", 0.8)
     assert config["sae"]["architecture"] == "batchtopk"
-    assert config["sae"]["threshold_decay"] == 0.9
+    assert config["sae"]["threshold_decay"] == 0.8
 
     (tmp_path / "run.json").write_text(json.dumps({"sae": {"architecture": "batchtopk", "threshold_decay": 0.5}}))
     config = trained(walked, tmp_path / "filed", *SHORT, "--config", tmp_path / "run.json")

@@ -80,7 +80,7 @@ class BatchSelectionConfig(TrainableSaeConfig):
     that was kept.
     """
 
-    threshold_decay: float = Field(default=0.99, ge=0, lt=1)
+    threshold_decay: float = Field(default=0.9, ge=0, lt=1)
     """Share of the threshold that stays from one step to the next."""
 
 

@@ -119,7 +119,11 @@ def _training_parts(config: TrainConfig, activations: Activations, gemm_bytes: i
         Part("encoder copy", gemm_bytes * width * d_in, "The encoder once more, in the format of the matrix product."),
         Part("gradients", 4 * numbers, "One number for each weight."),
         Part("Adam's moments", 8 * numbers, "Two numbers for each weight."),
-        Part("revival", 4 * dead * (3 * batch + 4 * d_in), "AuxK's part, while a quarter of the latents is dead."),
+        Part(
+            "revival",
+            4 * dead * (3 * min(batch, _SLICE) + 6 * d_in),
+            "AuxK's part, while a quarter of the latents is dead.",
+        ),
         Part("step", gemm_bytes * _SLICE * width + step, "Pre-activations, errors and active latents of a batch."),
     )
 

@@ -1512,7 +1512,7 @@ export interface components {
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
-             * @default 0.99
+             * @default 0.9
              */
             threshold_decay: number;
         };
@@ -4019,7 +4019,7 @@ export interface components {
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
-             * @default 0.99
+             * @default 0.9
              */
             threshold_decay: number;
             /**
