@@ -1,3 +1,4 @@
+import { architectures } from "./architectures";
 import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
@@ -100,4 +101,18 @@ it("trains the architecture that is chosen, with what both have and the defaults
   await waitFor(() => expect(asked.some(({ path, method }) => path === "/trainings" && method === "POST")).toBe(true));
   const sent = asked.find(({ path, method }) => path === "/trainings" && method === "POST")?.body;
   expect(sent).toMatchObject({ config: { sae: { architecture: "batchtopk", k: 16 } } });
+});
+
+it("explains every architecture and can start it as it stands", async () => {
+  fakeStudio(answers);
+  show();
+  await waitFor(() => expect(start()).toBeEnabled());
+  const picker = screen.getByLabelText<HTMLSelectElement>("Architecture");
+  const offered = [...picker.options].map(({ value }) => value);
+  expect(offered).toEqual(Object.keys(architectures));
+  for (const each of offered) {
+    await userEvent.selectOptions(picker, each);
+    expect(screen.getByText(architectures[each]?.about ?? "nothing")).toBeVisible();
+    await waitFor(() => expect(start()).toBeEnabled());
+  }
 });
