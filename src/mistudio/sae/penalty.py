@@ -23,8 +23,8 @@ from mistudio.sae.weights import Weights
 
 _FIRST_TOKENS = 256
 """Of the first batch, from which it is seen where to start."""
-_FIRST_COEFFICIENT = 0.1
-_RATE = 0.02
+_FIRST_COEFFICIENT = 0.3
+_RATE = 0.05
 """Largest change of the coefficient's logarithm in one step."""
 _SMOOTHING = 0.9
 """Share of the mean L0 that stays from one step to the next."""
@@ -37,9 +37,6 @@ PenalisedType = TypeVar("PenalisedType", bound=PenalisedConfig)
 
 class PenalisedStep(SparseStep[PenalisedType]):
     """A step whose latents are active where a pre-activation exceeds a bound, and cost something where they are."""
-
-    starts_at = 1.0
-    """L0 of the first step, as a multiple of the wanted one."""
 
     def __init__(self, config: PenalisedType, weights: Weights, **options: Any) -> None:
         super().__init__(config, weights, **options)
@@ -54,9 +51,8 @@ class PenalisedStep(SparseStep[PenalisedType]):
         """See `SparseStep.select`."""
         if not self.kept["begun"]:
             first_SD = inputs_BD[:_FIRST_TOKENS]
-            wanted = min(self.starts_at * self.config.k, self.weights.b_enc_F.shape[0] / 2)
             code = self.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
-            _, smallest = keep_largest(code, max(1, round(wanted * first_SD.shape[0])))
+            _, smallest = keep_largest(code, self.config.k * first_SD.shape[0])
             self.begin(smallest)
             self.kept["begun"].fill_(True)
         live = self.look(inputs_BD)

@@ -36,7 +36,6 @@ class GatedStep(PenalisedStep[GatedTrainingConfig]):
     """Latents whose gate is open are looked at, and λ Σ gate per token stands beside both ‖x − x̂‖²."""
 
     sparse_by_bias = True
-    starts_at = 4.0
 
     def begin(self, smallest: float) -> None:
         """See `PenalisedStep.begin`."""

@@ -30,7 +30,6 @@ class StandardStep(PenalisedStep[StandardTrainingConfig]):
     """ReLU, and λ Σ|activation|·‖W_dec row‖ per token beside ‖x − x̂‖²."""
 
     sparse_by_bias = True
-    starts_at = 4.0
 
     def __init__(self, config: StandardTrainingConfig, weights: Weights, **options: Any) -> None:
         super().__init__(config, weights, **options)
