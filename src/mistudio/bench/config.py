@@ -12,7 +12,7 @@ from mistudio.config import Config
 class StepBenchConfig(Config):
     """One training step of an SAE, by every library that has the architecture, in turns."""
 
-    architecture: Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "standard"] = "topk"
+    arch: Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "standard"] = "topk"
     """The architecture."""
     d_in: int = Field(default=768, gt=0)
     """Width of the activations."""

@@ -70,7 +70,7 @@ def _paragraphs(results: Path) -> Iterator[str]:
             "Where a penalty decides how many latents are active, ours are measured while k of them are."
         )
     for step in steps:
-        yield f"### {TITLES[step.config.architecture]}: {_shape(step)}"
+        yield f"### {TITLES[step.config.arch]}: {_shape(step)}"
         yield step_table(step).markdown()
         yield _against_limit(step)
         yield _conditions(step)
@@ -90,7 +90,7 @@ def _summary(results: Path) -> Iterator[str]:
     steps, record = _read(results)
     for step in steps[:1]:
         yield (
-            f"A training step ({TITLES[step.config.architecture]}, {_shape(step)}) on {step.threads} cores of "
+            f"A training step ({TITLES[step.config.arch]}, {_shape(step)}) on {step.threads} cores of "
             f"{step.machine.cpu}, everybody measured in turns on the same machine:"
         )
         yield step_table(step).markdown()

@@ -68,7 +68,7 @@ def bench_step(
         Contender(f"{dtype} product alone", python, STEPS / "gemm_step.py", dtype, dtype)
         for dtype in ("bfloat16", "float32")
     ]
-    others = [each for each in peers.contenders if each.has(config.architecture)] if peers else []
+    others = [each for each in peers.contenders if each.has(config.arch)] if peers else []
     with tempfile.TemporaryDirectory(prefix="mistudio-bench-") as folder:
         file = Path(folder) / "activations.npy"
         np.save(file, activations_ND[:whole].float().numpy())

@@ -32,7 +32,7 @@ def step_table(result: StepBenchResult) -> Table:
     rows += [(*_times(peer, 1e3, ".0f"), *_ratios(ratio[peer.name], ".1f")) for peer in result.peers]
     rows += [(*_times(limit, 1e3, ".0f"), "", "", "") for limit in result.limits]
     return Table(
-        f"Training step of {shape.architecture}, d={shape.d_in} m={shape.d_sae} k={shape.k} B={shape.batch_size}",
+        f"Training step of {shape.arch}, d={shape.d_in} m={shape.d_sae} k={shape.k} B={shape.batch_size}",
         ("step", "products in", "median ms", "best ms", "tokens/s", "× our time", "× our best", "× our CPU time"),
         tuple(rows),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +19,19 @@ class SparseCode(NamedTuple):
 
     values_BK: Float[Tensor, "B K"]
     latents_BK: Int64[Tensor, "B K"]
+
+    @classmethod
+    def stack(cls, parts: Sequence[SparseCode]) -> SparseCode:
+        """Codes of tokens one after the other, as wide as the widest."""
+        widest = max(part.values_BK.shape[1] for part in parts)
+
+        def padded(tensor: Tensor) -> Tensor:
+            return torch.nn.functional.pad(tensor, (0, widest - tensor.shape[1]))
+
+        return cls(
+            torch.cat([padded(part.values_BK) for part in parts]),
+            torch.cat([padded(part.latents_BK) for part in parts]),
+        )
 
     @classmethod
     def of_dense(cls, acts_BF: Float[Tensor, "B F"]) -> SparseCode:

@@ -25,7 +25,7 @@ def version() -> str:
 
 def build(options: dict[str, Any], batches: Sequence[Tensor]) -> Callable[[Tensor], object]:
     """The function that trains on one batch."""
-    training = TRAININGS[options["architecture"]]
+    training = TRAININGS[options["arch"]]
     config = TrainConfig(
         sae=training.config.model_validate({"k": options["k"], "d_sae": options["d_sae"]}),
         tokens=_TOKENS,

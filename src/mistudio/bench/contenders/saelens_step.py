@@ -56,7 +56,7 @@ def build(options: dict[str, Any], batches: Sequence[Tensor]) -> Callable[[Tenso
 
 def _sae(options: dict[str, Any]) -> Any:
     shape = {name: options[name] for name in ("d_in", "d_sae")}
-    match options["architecture"]:
+    match options["arch"]:
         case "topk":
             return TopKTrainingSAE(TopKTrainingSAEConfig(**shape, k=options["k"]))
         case "batchtopk":

@@ -28,7 +28,7 @@ def both(context: typer.Context) -> None:
     """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
     if context.invoked_subcommand is None:
         for architecture in TRAINABLE:
-            step(context=context, architecture=architecture, out=_RESULTS / f"step-{architecture}.json")
+            step(context=context, arch=architecture, out=_RESULTS / f"step-{architecture}.json")
         record(context=context, out=_RESULTS / "record.json")
 
 
