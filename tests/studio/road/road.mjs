@@ -133,7 +133,9 @@ const steps = {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await go("/jobs");
     await page.getByRole("row").filter({ hasText: "Failed" }).getByRole("link").first().click({ timeout: 180_000 });
-    const words = await page.getByRole("alert").locator("p").allTextContents();
+    const reason = page.getByRole("alert").locator("p");
+    await reason.nth(1).waitFor();
+    const words = await reason.allTextContents();
     if (words.length !== 2 || words.some((text) => text.length < 10)) throw new Error(`it says only: ${words}`);
     await page.getByText("Failed", { exact: true }).first().waitFor();
     if (await page.getByText("Completed", { exact: true }).count()) throw new Error("it is called completed");
