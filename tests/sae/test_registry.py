@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mistudio.sae.config import TRAINABLE
+from typing import get_args
+
+from mistudio.sae.config import TRAINABLE, TrainableName
 from mistudio.sae.registry import ARCHITECTURES, TRAININGS
 
 
@@ -12,4 +14,4 @@ def test_every_architecture_goes_by_the_name_in_its_configuration() -> None:
 
 
 def test_what_the_configuration_calls_trainable_can_be_trained() -> None:
-    assert tuple(TRAININGS) == tuple(TRAINABLE)
+    assert tuple(TRAININGS) == tuple(TRAINABLE) == get_args(TrainableName)

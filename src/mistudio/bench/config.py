@@ -7,12 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from mistudio.config import Config
+from mistudio.sae.config import TrainableName
 
 
 class StepBenchConfig(Config):
     """One training step of an SAE, by every library that has the architecture, in turns."""
 
-    arch: Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "standard"] = "topk"
+    arch: TrainableName = "topk"
     """The architecture."""
     d_in: int = Field(default=768, gt=0)
     """Width of the activations."""

@@ -8,18 +8,10 @@ from pathlib import Path
 from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, read_result
 from mistudio.bench.table import record_table, step_table
 from mistudio.errors import BadInput
+from mistudio.sae.config import TRAINABLE
 
 RECORD = "record.json"
 """Name of a result in benchmarks/results/."""
-TITLES = {
-    "topk": "TopK",
-    "batchtopk": "BatchTopK",
-    "matryoshka": "Matryoshka",
-    "jumprelu": "JumpReLU",
-    "gated": "Gated",
-    "standard": "Standard",
-}
-"""What the architectures are called."""
 _BEGIN = "<!-- benchmarks: written from benchmarks/results/*.json -->"
 _END = "<!-- end of benchmarks -->"
 _NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: measure again, then run `make docs`. -->"
@@ -70,7 +62,7 @@ def _paragraphs(results: Path) -> Iterator[str]:
             "Where a penalty decides how many latents are active, ours are measured while k of them are."
         )
     for step in steps:
-        yield f"### {TITLES[step.config.arch]}: {_shape(step)}"
+        yield f"### {TRAINABLE[step.config.arch].title}: {_shape(step)}"
         yield step_table(step).markdown()
         yield _against_limit(step)
         yield _conditions(step)
@@ -90,7 +82,7 @@ def _summary(results: Path) -> Iterator[str]:
     steps, record = _read(results)
     for step in steps[:1]:
         yield (
-            f"A training step ({TITLES[step.config.arch]}, {_shape(step)}) on {step.threads} cores of "
+            f"A training step ({TRAINABLE[step.config.arch].title}, {_shape(step)}) on {step.threads} cores of "
             f"{step.machine.cpu}, everybody measured in turns on the same machine:"
         )
         yield step_table(step).markdown()
@@ -126,7 +118,7 @@ def _conditions(result: Result) -> str:
 
 def _read(results: Path) -> tuple[list[StepBenchResult], RecordBenchResult | None]:
     record = results / RECORD
-    steps = [results / step_file(architecture) for architecture in TITLES]
+    steps = [results / step_file(architecture) for architecture in TRAINABLE]
     return (
         [read_result(StepBenchResult, step) for step in steps if step.is_file()],
         read_result(RecordBenchResult, record) if record.is_file() else None,

@@ -118,7 +118,7 @@ def _flatten_choice(choices: list[type[Config]], info: FieldInfo, path: tuple[st
     """The architecture, then what all have, then what only some have."""
     names = {choice: choice.model_fields["architecture"].default for choice in choices}
     default = info.get_default(call_default_factory=True).architecture
-    words = "The architecture. " + " ".join(f"{name}: {what}" for name, what in TRAINABLE.items())
+    words = "The architecture. " + " ".join(f"{name}: {each.why}" for name, each in TRAINABLE.items())
     which = FieldInfo(annotation=Literal[tuple(names.values())], default=default, description=words)  # type: ignore[arg-type]
     yield _Field((*path, "architecture"), which, "SAE")
     flat = {field.name: field for choice in reversed(choices) for field in _flatten(choice, path)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -150,15 +150,29 @@ class JumpReLUTrainingConfig(PenalisedConfig):
     """With tanh: how steeply the count rises with the activation."""
 
 
-TRAINABLE = {
-    "topk": "k latents for every token; a good first choice.",
-    "batchtopk": "k on average, more where there is more to say; usually the better SAE.",
-    "matryoshka": "batchtopk whose first latents explain alone, so that general features stay whole.",
-    "jumprelu": "every latent learns how strong it must be before it counts.",
-    "gated": "one part decides whether, another one how much; to compare with older work.",
-    "standard": "ReLU with an L1 penalty, which makes activations too small; to compare with older work.",
+TrainableName = Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "standard"]
+
+
+class InWords(NamedTuple):
+    """What an architecture is called, and why one would choose it."""
+
+    title: str
+    why: str
+
+
+TRAINABLE: dict[TrainableName, InWords] = {
+    "topk": InWords("TopK", "k latents for every token; a good first choice."),
+    "batchtopk": InWords("BatchTopK", "k on average, more where there is more to say; usually the better SAE."),
+    "matryoshka": InWords(
+        "Matryoshka", "batchtopk whose first latents explain alone, so that general features stay whole."
+    ),
+    "jumprelu": InWords("JumpReLU", "every latent learns how strong it must be before it counts."),
+    "gated": InWords("Gated", "one part decides whether, another one how much; to compare with older work."),
+    "standard": InWords(
+        "Standard", "ReLU with an L1 penalty, which makes activations too small; to compare with older work."
+    ),
 }
-"""The architectures that can be trained here, and why one would choose them."""
+"""The architectures that can be trained here."""
 
 
 def _architecture(value: Any) -> Any:

@@ -23,7 +23,8 @@ _ROWS = (
         "1",
         (0.0, _INF),
         "lower",
-        "Mean over the batch's tokens and dimensions of (x−x̂)², x being scaled to a mean norm of √d.",
+        "Mean over the batch's tokens and dimensions of (x−x̂)², x being scaled to a mean norm of √d; of Matryoshka the "
+        "mean over its prefixes. Penalties on active latents are not in it.",
         _GAO,
     ),
     Metric(

@@ -34,7 +34,7 @@ class Report(NamedTuple):
     tokens: int
     """Tokens trained on so far."""
     loss: float
-    """Mean squared error per element of the scaled activations."""
+    """Mean squared error per element of the scaled activations; of several prefixes of the latents the mean."""
     auxiliary_loss: float
     """AuxK's loss in the same unit; 0 while no latent is dead."""
     fvu: float

@@ -70,7 +70,7 @@ def train(
     if config.sae.k > width:
         raise BadInput(
             f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
-            remedy="Choose fewer active latents, or a larger --expansion or --d-sae.",
+            remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
         )
     with new_directory(Path(out), resumable=True) as folder:
         stream = ShuffledStream(

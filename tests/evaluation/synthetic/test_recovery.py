@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mistudio.errors import Interrupted, ShapeError
+from mistudio.errors import BadInput, Interrupted, ShapeError
 from mistudio.evaluation.synthetic.recovery import FiringCounts, Recovery, RecoveryMeter, recovery
 from mistudio.progress import StopSwitch
 from mistudio.sae.weights import SparseCode
@@ -172,6 +172,8 @@ def test_every_number_says_what_it_is():
 def test_an_sae_of_another_width_is_refused_and_a_measurement_can_be_stopped(truth):
     with pytest.raises(ShapeError, match="24"):
         recovery(knowing_sae(truth_of(d_in=32)), truth)
+    with pytest.raises(BadInput, match="too many to be matched"):
+        RecoveryMeter(truth, torch.zeros(1, truth.config.d_in).expand(1 << 28, -1))
     switch = StopSwitch()
     switch.cancel()
     with pytest.raises(Interrupted):

@@ -26,9 +26,11 @@ _RESULTS = Path("benchmarks/results")
 @app.callback(invoke_without_command=True)
 def both(context: typer.Context) -> None:
     """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
+    from mistudio.bench.page import step_file
+
     if context.invoked_subcommand is None:
         for architecture in TRAINABLE:
-            step(context=context, arch=architecture, out=_RESULTS / f"step-{architecture}.json")
+            step(context=context, arch=architecture, out=_RESULTS / step_file(architecture))
         record(context=context, out=_RESULTS / "record.json")
 
 

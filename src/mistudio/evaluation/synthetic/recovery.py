@@ -19,8 +19,8 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from mistudio.config import Config
-from mistudio.errors import ShapeError
-from mistudio.evaluation.matching import best_matching, nearest
+from mistudio.errors import BadInput, ShapeError
+from mistudio.evaluation.matching import MATCHED_ELEMENTS, best_matching, nearest
 from mistudio.evaluation.metrics import LatentUse, Reconstruction
 from mistudio.evaluation.synthetic.ground_truth import GroundTruth, SyntheticBatch
 from mistudio.progress import Progress, Silent
@@ -146,7 +146,7 @@ class RecoveryMeter:
 
     Raises:
         ShapeError: the decoder writes activations of another width.
-        ValueError: there are more than `matching.MATCHED_ELEMENTS` pairs of latents and features.
+        BadInput: there are more than `matching.MATCHED_ELEMENTS` pairs of latents and features.
     """
 
     def __init__(self, truth: GroundTruth, W_dec_FD: Float[Tensor, "F D"]) -> None:
@@ -154,6 +154,11 @@ class RecoveryMeter:
             raise ShapeError(
                 f"The SAE writes {W_dec_FD.shape[1]} dimensions, and the synthetic data have {truth.config.d_in}.",
                 remedy="Measure an SAE on the synthetic data that it was trained on.",
+            )
+        if len(W_dec_FD) * truth.config.features > MATCHED_ELEMENTS:
+            raise BadInput(
+                f"{len(W_dec_FD):,} latents and {truth.config.features:,} features are too many to be matched.",
+                remedy=f"Use fewer latents or features: at most {MATCHED_ELEMENTS:,} pairs.",
             )
         self.truth = truth
         self._length_F = W_dec_FD.detach().float().norm(dim=-1).cpu()

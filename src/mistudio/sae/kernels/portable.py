@@ -8,6 +8,7 @@ B tokens, D d_in, F d_sae, G groups of latents, N latents looked at in all token
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -55,13 +56,12 @@ class PortableKernels:
                 latents_N, W_dec_FD, starts_B, per_sample_weights=part_N, mode="sum", include_last_offset=True
             )
             errors.append(errors[-1] + x_hat_BD)
-        pull_BGD = torch.stack(errors[1:], 1).flip(1).cumsum(1).flip(1) / len(groups)
+        pull_BGD, squared_BG = held_to(errors[1:])
         pattern = _csr(starts_B, latents_N, torch.zeros_like(values_N), (target_BD.shape[0], W_dec_FD.shape[0]))
         slope_N = torch.zeros_like(values_N)
         for group, inside_N in enumerate(groups):
             sampled = torch.sparse.sampled_addmm(pattern, pull_BGD[:, group].contiguous(), W_dec_FD.T, beta=0.0)
             slope_N += sampled.values() * inside_N
-        squared_BG = torch.stack([error_BD.pow(2).sum(-1) for error_BD in errors[1:]], 1)
         return Reconstruction(errors[-1], squared_BG[:, -1], squared_BG.mean(1), pull_BGD, slope_N)
 
     def weight_gradients(self, backward: Backward, weights: Weights, out: Weights, ends: tuple[int, ...]) -> float:
@@ -105,6 +105,12 @@ class PortableKernels:
         moments.steps += 1
         if settings.unit_norm:
             weights.W_dec_FD /= weights.W_dec_FD.norm(dim=1, keepdim=True)
+
+
+def held_to(errors: Sequence[Tensor]) -> tuple[Float[Tensor, "B G D"], Float[Tensor, "B G"]]:
+    """From the error of each prefix [B, D]: the pull on each group of latents, and the squared norms."""
+    errors_BGD = torch.stack(list(errors), 1)
+    return errors_BGD.flip(1).cumsum(1).flip(1) / len(errors), errors_BGD.square().sum(-1)
 
 
 def finish(backward: Backward, weights: Weights, out: Weights) -> float:

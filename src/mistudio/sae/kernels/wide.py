@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.sae.kernels.portable import finish
+from mistudio.sae.kernels.portable import finish, held_to
 from mistudio.sae.kernels.protocol import Backward, Reconstruction
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.weights import Weights
@@ -39,11 +39,10 @@ class WideDecoding:
         errors = [b_dec_D - target_BD]
         for start, end in groups:
             errors.append(errors[-1] + (acts_BF[:, start:end] @ rows_FD[start:end]).float())
-        pull_BGD = torch.stack(errors[1:], 1).flip(1).cumsum(1).flip(1) / len(groups)
+        pull_BGD, squared_BG = held_to(errors[1:])
         narrow_BGD = pull_BGD.to(self._dtype)
         slopes = [narrow_BGD[:, group] @ rows_FD[start:end].T for group, (start, end) in enumerate(groups)]
         slope_N = torch.cat(slopes, 1)[code.tokens_N, code.latents_N].float()
-        squared_BG = torch.stack([error_BD.pow(2).sum(-1) for error_BD in errors[1:]], 1)
         return Reconstruction(errors[-1], squared_BG[:, -1], squared_BG.mean(1), pull_BGD, slope_N)
 
     def weight_gradients(self, backward: Backward, weights: Weights, out: Weights, ends: tuple[int, ...]) -> float:

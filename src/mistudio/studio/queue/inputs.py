@@ -85,7 +85,7 @@ async def train_inputs(session: Session, request: Train) -> TrainInputs:
     if config.sae.k > width:
         raise BadInput(
             f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
-            remedy="Choose fewer active latents, a larger expansion or more latents.",
+            remedy="Choose a smaller k, a larger expansion or more latents.",
         )
     if found.tokens < config.batch_size:
         raise EmptyCorpus(
