@@ -27,7 +27,7 @@ from mistudio.studio.events.publish import publish
 from mistudio.studio.queue.portal import Portal
 
 REPORT_SECONDS = 0.25
-CANCEL_SECONDS = 0.7
+CANCEL_SECONDS = 1.2
 """How long a cancelled job may go on until its process group is killed."""
 _LOG_SECONDS = 5.0
 _RATE_SECONDS = 10.0
