@@ -14,7 +14,7 @@ from pathlib import Path
 from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutting_down
 
-from mistudio.studio.logs import configure_logging
+from mistudio.studio.logs import configure_logging, end_process
 from mistudio.studio.queue.celery_app import RECONCILE, WAKE, Waker, celery_app
 from mistudio.studio.queue.portal import Portal
 from mistudio.studio.queue.requests import QUEUES
@@ -94,6 +94,8 @@ def main(arguments: list[str]) -> None:
             beat(settings, *map(Path, ready_file))
         case ["job", job_id, lease]:
             job(settings, job_id, lease)
+            # The interpreter takes most of a second to free what the libraries hold, and a cancelled job ends in two.
+            end_process(0)
         case _:
             raise SystemExit(__doc__)
 

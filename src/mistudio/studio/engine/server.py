@@ -29,7 +29,7 @@ from mistudio.studio.engine.failures import failure_of
 from mistudio.studio.engine.methods import Caller, Methods
 from mistudio.studio.engine.residency import Residency
 from mistudio.studio.engine.wire import decode, encode
-from mistudio.studio.logs import belong_to_request, configure_logging
+from mistudio.studio.logs import belong_to_request, configure_logging, end_process
 from mistudio.studio.settings import load_settings, make_private
 
 LOG = logging.getLogger("mistudio.studio.engine")
@@ -200,14 +200,6 @@ async def _serve(options: argparse.Namespace) -> bool:
     return await Server(options.home, options.idle_unload).serve(options.address)
 
 
-def _leave(code: int) -> NoReturn:
-    """End now: a thread that is reading weights cannot be stopped, and need not be waited for."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 def main() -> NoReturn:
     """Serve until told to stop."""
     options = _options(sys.argv[1:])
@@ -217,11 +209,12 @@ def main() -> NoReturn:
             anew = asyncio.run(_serve(options))
     except MistudioError as error:
         LOG.error("%s %s", error.message, error.remedy)
-        _leave(error.exit_code)
+        end_process(error.exit_code)
     if anew:
         LOG.info("Nothing is loaded: starting anew to give the memory back.")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    _leave(0)
+    # A thread that is reading weights cannot be stopped, and need not be waited for.
+    end_process(0)
 
 
 if __name__ == "__main__":
