@@ -26,6 +26,14 @@ def cpu_multiplies_bfloat16() -> bool:
     )
 
 
+def cpu_multiplies_int8() -> bool:
+    """Whether this processor has dot products of 8-bit integers (AMX or VNNI); without them sums may saturate."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_int8") or capabilities.get("avx512_vnni"))
+
+
 def processor_has_bfloat16() -> bool:
     """As `cpu_multiplies_bfloat16`, without torch: by what Linux says of the processor; False where it says nothing."""
     try:

@@ -51,7 +51,7 @@ class PenalisedStep(SparseStep[PenalisedType]):
         """See `SparseStep.select`."""
         if not self.kept["begun"]:
             first_SD = inputs_BD[:_FIRST_TOKENS]
-            code = self.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
+            code = self.encoder.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
             _, smallest = keep_largest(code, self.config.k * first_SD.shape[0])
             self.begin(smallest)
             self.kept["begun"].fill_(True)

@@ -60,7 +60,7 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
         return Live(code, code.values_N)
 
     def _exceeding(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> LiveCode:
-        return self.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
+        return self.encoder.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
 
 
 def to_inference(

@@ -2,8 +2,9 @@
 
 It costs 2dm FLOP a token for the encoder and about 8dk for everything after it:
 
-1. Encode in the fastest dtype, in slices of tokens small enough to be selected from while still in cache.
-2. Select the latents that are looked at, and their activations: the architecture's part.
+1. Encode and select the latents that are looked at (`kernels.encoding`), in slices of tokens small enough to be
+   selected from while still in cache.
+2. Say what their activations are: the architecture's part.
 3. Reconstruct from the live decoder rows, and multiply the error back onto them.
 4. Add what the architecture's penalty asks of each activation.
 5. Where latents are dead, give them a gradient of their own (`revival`), on the dead sub-matrix only.
@@ -19,7 +20,7 @@ B tokens, S tokens of a slice, D d_in, F d_sae, N latents looked at in all token
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -30,15 +31,13 @@ from torch import Tensor
 
 from mistudio.hardware import fast_dtype
 from mistudio.sae.config import TrainableSaeConfig
-from mistudio.sae.kernels.choice import kernels_for
+from mistudio.sae.kernels.choice import encoder_for, kernels_for
 from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
 from mistudio.sae.weights import Weights
 
-_SLICE = 256
-"""Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
 _WIDE = 1 / 24
 """Share of the latents looked at per token above which dense products are faster."""
 
@@ -91,7 +90,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         config: the SAE.
         weights: master weights in float32; the caller updates them in place and then calls `refresh`.
         kernels: the sparse parts; the fastest for the device where not given.
-        gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
+        gemm_dtype: dtype of the encoder's matrix product; what is fastest and exact enough where not given.
     """
 
     faster: Mapping[str, float] = MappingProxyType({})
@@ -118,15 +117,12 @@ class SparseStep(ABC, Generic[ConfigType]):
         self.unit_norm = True
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
-        dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
-        self._wide = WideDecoding(dtype)
-        self._shadow_FD = torch.empty_like(weights.W_enc_FD, dtype=dtype)
-        self._pre_SF = torch.empty((_SLICE, weights.b_enc_F.shape[0]), dtype=dtype, device=weights.b_dec_D.device)
-        self.refresh()
+        self.encoder = encoder_for(weights, self.kernels, gemm_dtype)
+        self._wide = WideDecoding(gemm_dtype or fast_dtype(weights.b_dec_D.device))
 
     def refresh(self) -> None:
         """Take over the master weights after an update."""
-        self._shadow_FD.copy_(self.weights.W_enc_FD)
+        self.encoder.refresh()
 
     def __call__(self, x_BD: Float[Tensor, "B D"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
@@ -169,18 +165,6 @@ class SparseStep(ABC, Generic[ConfigType]):
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
         return Slopes(reconstruction.slope_N * (live.code.values_N > 0), torch.zeros((), device=x_BD.device))
-
-    def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
-        """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""
-        narrow_BD = inputs_BD.to(self._shadow_FD.dtype)
-        bias_F = self.weights.b_enc_F.to(self._shadow_FD.dtype)
-        for start in range(0, narrow_BD.shape[0], _SLICE):
-            slice_SD = narrow_BD[start : start + _SLICE]
-            yield torch.addmm(bias_F, slice_SD, self._shadow_FD.T, out=self._pre_SF[: slice_SD.shape[0]])
-
-    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> LiveCode:
-        """The positive pre-activations that exceed their latent's bound."""
-        return LiveCode.join([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
 
     def _decoding(self, live: Live) -> StepKernels | WideDecoding:
         dense = live.code.tokens * self.weights.b_enc_F.shape[0]

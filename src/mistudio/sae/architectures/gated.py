@@ -43,7 +43,7 @@ class GatedStep(PenalisedStep[GatedTrainingConfig]):
 
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
-        gate = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
+        gate = self.encoder.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
         magnitude_N = self._grown(gate) + self.weights.more["b_mag_F"][gate.latents_N]
         return Live(gate.with_values(magnitude_N.relu()), gate.values_N)
 

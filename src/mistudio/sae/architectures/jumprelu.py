@@ -46,7 +46,7 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
         threshold_F = self.weights.more["log_threshold_F"].exp()
-        found = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
+        found = self.encoder.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
         active_N = found.values_N > threshold_F[found.latents_N]
         return Live(found.with_values(found.values_N * active_N), found.values_N)
 

@@ -6,7 +6,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.sae.config import TopKConfig
-from mistudio.sae.live_code import LiveCode
 from mistudio.sae.sparse_step import Live, SparseStep
 from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
@@ -22,5 +21,5 @@ class TopKStep(SparseStep[TopKConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        code = LiveCode.join([self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)])
+        code = self.encoder.top_k(inputs_BD, self.config.k)
         return Live(code, code.values_N)
