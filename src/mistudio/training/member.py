@@ -16,6 +16,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from mistudio.activations.block import Part
+from mistudio.activations.outliers import JointFilter, TokenFilter
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import seal
@@ -33,16 +35,14 @@ class Member:
     Args:
         config: the run.
         folder: where its log and its SAE's files go.
-        hook: the hook point whose activations it reads.
-        columns: where those lie in a batch.
+        part: the hook point whose activations it reads, and where they lie in a batch.
         name: what it is called among several; nothing where it is alone.
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, hook: str, columns: slice, *, name: str = "") -> None:
+    def __init__(self, config: TrainConfig, folder: Path, part: Part, *, name: str = "") -> None:
         self.config = config
         self.folder = folder
-        self.hook = hook
-        self.columns = columns
+        self.part = part
         self.name = name
         self.run: TrainingRun | None = None
         """None before it starts, and once it has diverged."""
@@ -76,7 +76,7 @@ class Member:
         assert self.run is not None
         due = steps % self.config.log_every == 0 or steps + 1 == self.config.steps
         try:
-            new = self.run.step(acts_BD[:, self.columns], report=due)
+            new = self.run.step(acts_BD[:, self.part.columns], report=due)
         except Diverged as error:
             self.run, self.diverged = None, error.message
             return
@@ -115,9 +115,9 @@ class Member:
             "training_architecture": run.config.sae.architecture,
             "training_tokens": run.tokens_done,
             "training_scale": run.scale,
-            "token_filter": source.filter.describe(),
+            "token_filter": self._filter(source).describe(),
         }
-        sae = SparseAutoencoder(config, weights, hook=self.hook, model_name=source.model_name, metadata=metadata)
+        sae = SparseAutoencoder(config, weights, hook=self.part.hook, model_name=source.model_name, metadata=metadata)
         save_sae(sae, self.folder, firing_share_F=run.firing.firing_share_F())
         seal(
             self.folder,
@@ -129,7 +129,13 @@ class Member:
                 "seconds": round(seconds, 1),
                 "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
                 "learning_rate": run.config.learning_rate(sae.d_sae),
-                "token_filter": source.filter.describe(),
+                "token_filter": self._filter(source).describe(),
                 "excluded": source.excluded,
             },
         )
+
+    def _filter(self, source: ActivationSource) -> TokenFilter | JointFilter:
+        """The rule of its own hook point: what others left out beside it is in `excluded`."""
+        if isinstance(source.filter, JointFilter):
+            return {part.hook: rule for part, rule in source.filter.rules}.get(self.part.hook, source.filter)
+        return source.filter

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from mistudio.activations.block import Part
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
@@ -56,7 +57,7 @@ def train(
     check_width(config, source.d_in)
     with new_directory(Path(out), resumable=True) as folder:
         claim(folder, config=config.model_dump(mode="json"), source=source.identity)
-        member = Member(config, folder, source.hook, slice(None))
+        member = Member(config, folder, Part(source.hook, 0, source.d_in))
         where = torch.device(device) if device else best_device()
         together = Together([member], source, folder, progress or Silent(), where)
         try:
