@@ -79,7 +79,9 @@ def configured(
             for name, parameter in inspect.signature(verb).parameters.items()
             if name != ("configs" if several else "config")
         ]
-        options = [_option(field, (names or {}).get(field.name), several=several) for field in fields]
+        options = [
+            _option(field, (names or {}).get(field.name), plural=several and _is_plural(field)) for field in fields
+        ]
         if from_file:
             options.append(
                 inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_ConfigFile)
@@ -207,7 +209,7 @@ def _choices(annotation: Any) -> list[type[Config]]:
     return [each for each in plain if isinstance(each, type) and issubclass(each, Config)]
 
 
-def _option(field: _Field, names: tuple[str, ...] | None, *, several: bool) -> inspect.Parameter:
+def _option(field: _Field, names: tuple[str, ...] | None, *, plural: bool) -> inspect.Parameter:
     annotation, info = _plain(field.info.annotation), field.info
     flag = field.name.replace("_", "-")
     names = names or (f"--{flag}/--no-{flag}" if annotation is bool else f"--{flag}",)
@@ -219,7 +221,7 @@ def _option(field: _Field, names: tuple[str, ...] | None, *, several: bool) -> i
     if default is not None and type(None) in get_args(annotation):
         more = {"parser": functools.partial(_or_none, annotation), "metavar": f"<{_words(annotation)}|none>"}
         help_text = f"{help_text} Write none for null."
-    if several and _is_plural(field):
+    if plural:
         annotation = list[_of_one(annotation)]  # type: ignore[misc]  # built at run time
         default = None if default is None else [default]
     return inspect.Parameter(

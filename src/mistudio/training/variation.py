@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mistudio.errors import BadInput
@@ -25,10 +25,16 @@ class Planned(NamedTuple):
 
 
 def options_of(config: TrainConfig) -> dict[str, Any]:
-    """The options of a run by name, those of its architecture among them."""
-    content = config.model_dump(mode="json")
-    content.pop("data_seed")
-    return content.pop("sae") | content
+    """The options of a run by name, those of its architecture and of other nested configurations among them."""
+    return dict(_flat(config.model_dump(mode="json", exclude={"data_seed"})))
+
+
+def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield name, value
 
 
 def plan(configs: Sequence[TrainConfig], widths: Mapping[str, int]) -> list[Planned]:
