@@ -29,12 +29,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.kernels.choice import kernels_for
 from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
+from mistudio.sae.sharded_decoding import Decoding, ShardedDecoding
 from mistudio.sae.weights import Weights
 
 _SLICE = 256
@@ -92,6 +94,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         weights: master weights in float32; the caller updates them in place and then calls `refresh`.
         kernels: the sparse parts; the fastest for the device where not given.
         gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
+        mesh: the processes that take the step together; `weights` are this one's share of the latents.
     """
 
     faster: Mapping[str, float] = MappingProxyType({})
@@ -107,9 +110,11 @@ class SparseStep(ABC, Generic[ConfigType]):
         *,
         kernels: StepKernels | None = None,
         gemm_dtype: torch.dtype | None = None,
+        mesh: Mesh = SINGLE,
     ) -> None:
         self.config = config
         self.weights = weights
+        self.mesh = mesh
         self.gradients = weights.zeros_like()
         self.kept: dict[str, Tensor] = {}
         """What decides later steps beside the weights, updated in place."""
@@ -131,8 +136,10 @@ class SparseStep(ABC, Generic[ConfigType]):
     def __call__(self, x_BD: Float[Tensor, "B D"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
 
+        Where processes share out its tokens, the gradients are those of the whole batch, and the losses of the share.
+
         Args:
-            x_BD: float32 activations, as scaled for training.
+            x_BD: float32 activations, as scaled for training; this process's share of the batch.
             dead_F: latents that shall be revived; None where there are none.
         """
         scale = 2.0 / x_BD.numel()
@@ -146,6 +153,7 @@ class SparseStep(ABC, Generic[ConfigType]):
             auxiliary, auxiliary_loss = auxk(
                 self.weights, inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1),
                 k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
+                latents=self.mesh.latents,
             )  # fmt: skip
         backward = Backward(
             live.code, slopes.pre_N, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
@@ -153,6 +161,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         )  # fmt: skip
         squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
         squared_norm += self._vectors(backward, slopes)
+        squared_norm = self.mesh.agree(self.gradients, squared_norm)
         return StepLoss(
             reconstruction.loss_B.sum() / x_BD.numel(),
             slopes.penalty,
@@ -182,15 +191,18 @@ class SparseStep(ABC, Generic[ConfigType]):
         """The positive pre-activations that exceed their latent's bound."""
         return LiveCode.join([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
 
-    def _decoding(self, live: Live) -> StepKernels | WideDecoding:
-        dense = live.code.tokens * self.weights.b_enc_F.shape[0]
-        return self.kernels if live.code.values_N.shape[0] <= _WIDE * dense else self._wide
+    def _decoding(self, live: Live) -> Decoding:
+        dense, everyone = live.code.tokens * self.weights.b_enc_F.shape[0], self.mesh.everyone
+        wide = everyone.total(live.code.values_N.shape[0]) > _WIDE * everyone.total(dense)
+        decoding: Decoding = self._wide if wide else self.kernels
+        return decoding if self.mesh.latents.size == 1 else ShardedDecoding(decoding, self.mesh.latents)
 
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
         out = self.gradients
         # Each prefix has the decoder bias, and the encoder sees x − b_dec; an auxiliary loss stops at that input.
-        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - out.b_enc_F @ self.weights.W_enc_FD)
+        by_input_D = self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
+        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - by_input_D)
         for name, gradient in slopes.vectors.items():
             out.tensors()[name].copy_(gradient)
         if backward.auxiliary is not None:

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import Diverged
+from mistudio.errors import BadInput, Diverged
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import SaeConfig
 from mistudio.sae.initial import initial_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
@@ -55,21 +56,34 @@ class TrainingRun:
         config: the run.
         start: scale and centre of the activations.
         device: where to train.
+        mesh: the processes that train together; all make the same calls.
+
+    Raises:
+        BadInput: this architecture's latents can't be divided among processes.
     """
 
-    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, start: StartingPoint, device: torch.device, mesh: Mesh = SINGLE
+    ) -> None:
         self.config = config
-        self.scale = start.scale
+        self.scale = float(mesh.everyone.broadcast(torch.tensor(start.scale, dtype=torch.float64)))
         self.steps_done = 0
-        centre_D = start.centre_D.to(device)
+        self.mesh = mesh
         self._training = TRAININGS[config.sae.architecture]
-        weights = initial_weights(
-            config.sae.width(len(centre_D)), centre_D, seed=config.seed, more=self._training.tensors
-        )
-        self._step = self._training.step(config.sae, weights)
+        self._width = config.sae.width(len(start.centre_D))
+        centre_D = mesh.everyone.broadcast(start.centre_D.to(device)).cpu()
+        # All latents together may not fit on the device.
+        every = initial_weights(self._width, centre_D, seed=config.seed, more=self._training.tensors)
+        weights = mesh.shard(every).map(lambda tensor: tensor.to(device))
+        self._step = self._training.step(config.sae, weights, mesh=mesh)
+        if mesh.latents.size > 1 and len(self._step.ends) > 1:
+            raise BadInput(
+                f"The latents of {config.sae.architecture} can't be divided among processes.",
+                remedy="Leave out --latent-shards: the processes then share out the tokens.",
+            )
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
-        self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device)
-        self._lr = config.learning_rate(weights.b_enc_F.shape[0])
+        self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device, mesh.tokens)
+        self._lr = config.learning_rate(self._width)
         self._device = device
 
     @property
@@ -91,16 +105,16 @@ class TrainingRun:
         """Train on one batch of raw activations.
 
         Args:
-            acts_BD: any float dtype.
+            acts_BD: any float dtype; the whole batch, also where this process takes a share of it.
             report: also compute the batch's numbers, which waits for the device.
 
         Raises:
             Diverged: the gradient is no longer finite; the weights are left as they were.
         """
         config = self.config
-        x_BD = acts_BD.to(self._device, torch.float32) * self.scale
+        x_BD = self.mesh.rows(acts_BD).to(self._device, torch.float32) * self.scale
         dead_F = self.firing.dead_F() if self.tokens_done >= config.dead_after() else None
-        if dead_F is not None and not bool(dead_F.any()):
+        if dead_F is not None and not self.mesh.latents.total(bool(dead_F.any())):
             dead_F = None
         loss = self._step(x_BD, dead_F)
         if not math.isfinite(loss.gradient_norm):
@@ -122,15 +136,18 @@ class TrainingRun:
         return self._report(x_BD, loss, lr) if report else None
 
     def _report(self, x_BD: Tensor, loss: StepLoss, lr: float) -> Report:
-        variance = float((x_BD - x_BD.mean(0)).pow(2).sum())
+        tokens, latents = self.mesh.tokens, self.mesh.latents
+        mean_D = tokens.sum(x_BD.mean(0)) / tokens.size
+        variance = tokens.total(float((x_BD - mean_D).pow(2).sum()))
+        active = self.mesh.everyone.total(float((loss.code.values_N > 0).sum()))
         return Report(
             step=self.steps_done,
             tokens=self.tokens_done,
-            loss=float(loss.reconstruction),
-            auxiliary_loss=float(loss.auxiliary),
-            fvu=float(loss.squared_error) / variance if variance else 0.0,
-            l0=float((loss.code.values_N > 0).sum()) / x_BD.shape[0],
-            dead_share=float(self.firing.dead_F().float().mean()),
+            loss=tokens.total(float(loss.reconstruction)) / tokens.size,
+            auxiliary_loss=tokens.total(float(loss.auxiliary)) / tokens.size,
+            fvu=tokens.total(float(loss.squared_error)) / variance if variance else 0.0,
+            l0=active / self.mesh.batch_tokens(x_BD.shape[0]),
+            dead_share=latents.total(float(self.firing.dead_F().sum())) / self._width,
             lr=lr,
             gradient_norm=loss.gradient_norm,
         )

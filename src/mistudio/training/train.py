@@ -22,18 +22,23 @@ import torch
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import new_directory, write_json
+from mistudio.artifacts.atomic import write_json
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact, seal
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.native_file import save_sae
+from mistudio.sae.sharded_file import save_sharded_sae
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG, RUN, latest_checkpoint
 from mistudio.training.run import Report, TrainingRun
+from mistudio.training.shared_files import load_shard, saving_shards, shared_directory
+from mistudio.training.shared_progress import SharedProgress
+from mistudio.training.shared_source import SharedSource
 from mistudio.training.starting_point import StartingPoint, starting_point
 
 _SAMPLE_TOKENS = 20_000
@@ -46,6 +51,7 @@ def train(
     *,
     progress: Progress | None = None,
     device: torch.device | str | None = None,
+    mesh: Mesh = SINGLE,
 ) -> Artifact:
     """Train an SAE; continue where an interrupted call stopped.
 
@@ -55,24 +61,33 @@ def train(
         out: the SAE's directory, which must not exist yet.
         progress: told the tokens done and the newest numbers; asked at each step whether to stop.
         device: where to train; the best there is where not given.
+        mesh: the processes that train together, each of which calls this; `training.parallel` makes it.
 
     Raises:
         ArtifactExists: `out` is there already.
-        BadInput: more latents shall be active than there are.
+        BadInput: more latents shall be active than there are, or the work can't be divided among the processes.
         ConfigConflict: an interrupted run is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: the loss became infinite or undefined.
         DiskFull: no room for a checkpoint; the last one is kept.
         Interrupted: `progress` asked to stop; a checkpoint was saved.
+        RankLost: another process of `mesh` has ended.
     """
     progress = progress or Silent()
+    if mesh.everyone.size > 1:
+        source, progress = SharedSource(source, mesh.everyone), SharedProgress(progress, mesh.everyone)
+    if config.batch_size % mesh.tokens.size:
+        raise BadInput(
+            f"A batch of {config.batch_size:,} tokens can't be divided among {mesh.tokens.size} processes.",
+            remedy=f"Choose a --batch-size that is a multiple of {mesh.tokens.size}.",
+        )
     width = config.sae.width(source.d_in)
     if config.sae.k > width:
         raise BadInput(
             f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
             remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
         )
-    with new_directory(Path(out), resumable=True) as folder:
+    with shared_directory(out, mesh.everyone) as folder:
         stream = ShuffledStream(
             source,
             StreamConfig(
@@ -82,22 +97,26 @@ def train(
             ),
             progress=progress,
         )
-        _claim(folder, source, config)
+        if mesh.leads:
+            _claim(folder, source, config, mesh)
         run, seconds = _start_or_resume(
-            folder, source, config, stream, torch.device(device) if device else best_device()
+            folder, source, config, stream, torch.device(device) if device else best_device(), mesh
         )
         try:
             report, seconds = _loop(run, stream, folder, progress, seconds)
         except Diverged:
-            shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
+            if mesh.leads:
+                shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
             raise
         _finish(run, source, report, seconds, folder)
     return open_artifact(Path(out), Kind.SAE)
 
 
-def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
+def _claim(folder: Path, source: ActivationSource, config: TrainConfig, mesh: Mesh) -> None:
     """Write down what this run is, or check that it is still the same."""
     wanted = json.loads(json.dumps({"config": config.model_dump(mode="json"), "source": source.identity}))
+    if mesh.latents.size > 1:  # Processes that share out the tokens may be more or fewer from now on.
+        wanted["config"]["latent_shards"] = mesh.latents.size
     path = folder / RUN
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -118,17 +137,24 @@ def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
 
 
 def _start_or_resume(
-    folder: Path, source: ActivationSource, config: TrainConfig, stream: ShuffledStream, device: torch.device
+    folder: Path,
+    source: ActivationSource,
+    config: TrainConfig,
+    stream: ShuffledStream,
+    device: torch.device,
+    mesh: Mesh,
 ) -> tuple[TrainingRun, float]:
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
-        (folder / LOG).write_bytes(b"")
+        if mesh.leads:
+            (folder / LOG).write_bytes(b"")
         start = starting_point(source.sample(_SAMPLE_TOKENS), config.b_dec_start)
-        return TrainingRun(config, start, device), 0.0
+        return TrainingRun(config, start, device, mesh), 0.0
     tensors, facts = load_checkpoint(checkpoint, stream)
-    run = TrainingRun(config, StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"]), device)
-    run.restore(tensors, facts)
-    os.truncate(folder / LOG, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
+    run = TrainingRun(config, StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"]), device, mesh)
+    run.restore(load_shard(folder, int(facts["step"]), tensors, mesh), facts)
+    if mesh.leads:
+        os.truncate(folder / LOG, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
     return run, float(facts["seconds"])
 
 
@@ -140,14 +166,16 @@ def _loop(
 
     def save() -> None:
         tensors, facts = run.state()
-        facts |= {"log_bytes": (folder / LOG).stat().st_size, "seconds": elapsed()}
-        save_checkpoint(folder, run.steps_done, tensors, facts, stream)
+        with saving_shards(folder, run.steps_done, tensors, run.mesh) as leads:
+            if leads:
+                facts |= {"log_bytes": (folder / LOG).stat().st_size, "seconds": elapsed()}
+                save_checkpoint(folder, run.steps_done, tensors, facts, stream)
 
     def elapsed() -> float:
         return seconds_before + time.monotonic() - started
 
     try:
-        with (folder / LOG).open("a", encoding="utf-8") as log:
+        with (folder / LOG if run.mesh.leads else Path(os.devnull)).open("a", encoding="utf-8") as log:
             while run.steps_done < config.steps:
                 progress.checkpoint()
                 last = run.steps_done + 1 == config.steps
@@ -182,14 +210,18 @@ def _last_line(folder: Path) -> Report | None:
 
 def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds: float, folder: Path) -> None:
     config, weights = run.result()
-    sae = SparseAutoencoder(
-        config,
-        weights,
-        hook=source.hook,
-        model_name=source.model_name,
-        metadata=_provenance(run, source),
-    )
-    save_sae(sae, folder, firing_share_F=run.firing.firing_share_F())
+    about: dict[str, Any] = {
+        "hook": source.hook,
+        "model_name": source.model_name,
+        "metadata": _provenance(run, source),
+    }
+    share_F = torch.cat(run.mesh.latents.gather(run.firing.firing_share_F()))
+    if run.mesh.latents.size > 1:
+        save_sharded_sae(config, weights, folder, run.mesh, **about, firing_share_F=share_F)
+    elif run.mesh.leads:
+        save_sae(SparseAutoencoder(config, weights, **about), folder, firing_share_F=share_F)
+    if not run.mesh.leads:
+        return
     seal(
         folder,
         Kind.SAE,
@@ -199,7 +231,7 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
             **report._asdict(),
             "seconds": round(seconds, 1),
             "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
-            "learning_rate": run.config.learning_rate(sae.d_sae),
+            "learning_rate": run.config.learning_rate(len(share_F)),
             "token_filter": source.filter.describe(),
             "excluded": source.excluded,
         },

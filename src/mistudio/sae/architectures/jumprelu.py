@@ -78,7 +78,7 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
                 return height_N.sum() * each, 0.0, (1 - height_N.square()) * (self.config.tanh_scale * each)
             case "quadratic":
                 tokens, wanted = x_BD.shape[0], self.config.k
-                off = float(active_N.sum()) / tokens / wanted - 1
+                off = self.l0(active_N, tokens) / wanted - 1
                 penalty = torch.tensor(coefficient * off * off, device=x_BD.device)
                 return penalty, coefficient * 2 * off / (wanted * tokens), nothing_N
 
