@@ -74,8 +74,9 @@ def save_sharded_sae(
         mesh.everyone.total(0.0)
         for turn in range(mesh.latents.size):
             if mesh.tokens.rank == 0 and mesh.latents.rank == turn:
-                _write_shard(path, {theirs: shard.tensors()[ours] for ours, theirs in names.items()}, shapes, places,
-                             {theirs for ours, theirs in names.items() if is_divided(ours)}, mesh.latents_of(d_sae))  # fmt: skip
+                tensors = {theirs: shard.tensors()[ours] for ours, theirs in names.items()}
+                divided = {theirs for ours, theirs in names.items() if is_divided(ours)}
+                _write_shard(path, tensors, shapes, places, divided, mesh.latents_of(d_sae))
             mesh.everyone.total(0.0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch import distributed as dist
 
 from mistudio.errors import BadInput, RankLost, reason_of
 from mistudio.sae.collective import ALONE, SINGLE, Mesh, Ranks
+
+_PATIENCE = timedelta(hours=12)
+"""A process that ended is noticed at once; one that waits for another may wait for long."""
 
 
 class Distributed:
@@ -29,7 +33,7 @@ class Distributed:
     def __init__(self, members: list[int]) -> None:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
         with _lost_is_said():
-            self._group = dist.new_group(members, backend=backend)
+            self._group = dist.new_group(members, backend=backend, timeout=_PATIENCE)
         self._members = members
         self.rank = dist.get_group_rank(self._group, dist.get_rank()) if dist.get_rank() in members else -1
         self.size = len(members)

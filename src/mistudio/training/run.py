@@ -62,9 +62,7 @@ class TrainingRun:
         BadInput: this architecture's latents can't be divided among processes.
     """
 
-    def __init__(
-        self, config: TrainConfig, start: StartingPoint, device: torch.device, mesh: Mesh = SINGLE
-    ) -> None:
+    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device, mesh: Mesh = SINGLE) -> None:
         self.config = config
         self.scale = float(mesh.everyone.broadcast(torch.tensor(start.scale, dtype=torch.float64)))
         self.steps_done = 0

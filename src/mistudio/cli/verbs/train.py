@@ -13,6 +13,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, Out, configured, validated
+from mistudio.cli.processes import Place, together
 from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.hook_points import HookPoint
@@ -39,6 +40,17 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; a GPU where there is one if not given.")
+    ] = None,
+    latent_shards: Annotated[
+        int,
+        typer.Option(
+            "--latent-shards",
+            min=1,
+            help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
+        ),
+    ] = 1,
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -55,18 +67,22 @@ def train(
         mistudio train --model smollm2 --corpus letters --layer 15 --tokens 10000000
 
         mistudio train --activations ./acts --config run.json --k 64
+
+        torchrun --nproc-per-node 4 -m mistudio train --activations ./acts --out ./sae
     """
     point = _point(hook, layer)
     _check_choice(activations, model, corpus, point)
     from mistudio.training.train import train as run
 
-    with console.working() as progress:
-        source = _source(context.obj, activations, model, corpus, point, config.seed, progress)
+    with together(device, latent_shards) as processes, console.working() as progress:
+        source = _source(context.obj, activations, model, corpus, point, config.seed, progress, processes)
         parts = (source.model_name, source.hook, config.sae.architecture, config.sae.label)
         path = inputs.place(context.obj, Kind.SAE, out, *parts)
         if resume:
             _check_begun(path)
-        artifact = run(source, config, path, progress=progress)
+        artifact = run(source, config, path, progress=progress, device=processes.device, mesh=processes.mesh)
+    if not processes.mesh.leads:
+        return
     metrics = artifact.manifest.metrics
     if as_json:
         console.print_json({"path": str(artifact.path), **metrics})
@@ -130,6 +146,7 @@ def _source(
     point: str | None,
     seed: int,
     progress: Progress,
+    processes: Place,
 ) -> ActivationSource:
     from mistudio.activations.stream import ModelSource, RecordedSource
 
@@ -140,6 +157,7 @@ def _source(
     assert model is not None
     assert corpus is not None
     assert point is not None
-    tokens = inputs.tokens_for(store, corpus, model, progress)
-    lm = inputs.load_model(store, ModelConfig(source=model), progress)
+    with processes.leader_first():
+        tokens = inputs.tokens_for(store, corpus, model, progress)
+    lm = inputs.load_model(store, ModelConfig(source=model, device=processes.device or "auto"), progress)
     return ModelSource(lm, tokens, point, order, progress=progress)
