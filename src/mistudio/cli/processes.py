@@ -30,6 +30,18 @@ class Place(NamedTuple):
     device: str | None
     """Where it computes; None where that is for the library to choose."""
 
+    def refuse_several(self) -> None:
+        """Refuse to train several SAEs.
+
+        Raises:
+            BadInput: there are other processes.
+        """
+        if self.mesh.everyone.size > 1:
+            raise BadInput(
+                "Several SAEs on one stream are trained by a single process.",
+                remedy="Leave out torchrun, or give every option one value.",
+            )
+
     @contextmanager
     def leader_first(self) -> Iterator[None]:
         """Let the first process make what the others then find made."""

@@ -110,4 +110,6 @@ def _lost_is_said() -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        raise RankLost(f"Another process of this training ended ({reason_of(error)}).") from error
+        raise RankLost(
+            "Another process of this training ended, or cannot be reached.", details={"reason": reason_of(error)}
+        ) from error

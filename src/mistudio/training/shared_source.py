@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
-from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.block import ActivationBlock, Part
+from mistudio.activations.outliers import JointFilter, TokenFilter
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.manifest import Input
 from mistudio.sae.collective import Ranks
@@ -49,6 +49,11 @@ class SharedSource:
         return self._source.hook
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The hook points, and which columns are whose."""
+        return self._source.parts
+
+    @property
     def model_name(self) -> str:
         """The model whose activations they are."""
         return self._source.model_name
@@ -59,7 +64,7 @@ class SharedSource:
         return self._source.device
 
     @property
-    def filter(self) -> TokenFilter:
+    def filter(self) -> TokenFilter | JointFilter:
         """What was left out."""
         return self._source.filter
 
