@@ -43,10 +43,10 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        wanted = self.config.k * inputs_BD.shape[0]
+        wanted = self.k * inputs_BD.shape[0]
         if self._bound is None:
             first_SD = inputs_BD[:_FIRST_TOKENS]
-            _, smallest = keep_largest(self._exceeding(first_SD, 0.0), self.config.k * first_SD.shape[0])
+            _, smallest = keep_largest(self._exceeding(first_SD, 0.0), self.k * first_SD.shape[0])
             self._bound = _BELOW * smallest
         code = self._exceeding(inputs_BD, self._bound)
         while self._bound > 0 and code.values_N.shape[0] < wanted:
@@ -55,7 +55,7 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
         code, smallest = keep_largest(code, wanted)
         self._bound = _BELOW * smallest
         threshold = self.kept["threshold"]
-        decay = self.config.threshold_decay if threshold >= 0 else 0.0
+        decay = self.config.threshold_decay ** (1 / self.parts) if threshold >= 0 else 0.0
         threshold.mul_(decay).add_((1 - decay) * smallest)
         return Live(code, code.values_N)
 

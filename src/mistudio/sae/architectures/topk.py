@@ -22,5 +22,5 @@ class TopKStep(SparseStep[TopKConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        code = LiveCode.join([self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)])
+        code = LiveCode.join([self.kernels.top_k(pre_SF, self.k) for pre_SF in self.pre_activations(inputs_BD)])
         return Live(code, code.values_N)
