@@ -67,10 +67,11 @@ def train(
     """
     progress = progress or Silent()
     width = config.sae.width(source.d_in)
-    if config.sae.k > width:
+    wanted = max(config.sae.k, config.k_start or 0)
+    if wanted > width:
         raise BadInput(
-            f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
-            remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
+            f"{wanted} latents shall be active, and the SAE has only {width}.",
+            remedy="Choose a smaller --k or --k-start, or a larger --expansion or --d-sae.",
         )
     with new_directory(Path(out), resumable=True) as folder:
         stream = ShuffledStream(
@@ -123,10 +124,10 @@ def _start_or_resume(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         (folder / LOG).write_bytes(b"")
-        start = starting_point(source.sample(_SAMPLE_TOKENS), config.b_dec_start)
+        start = starting_point(source.sample(_SAMPLE_TOKENS), config.b_dec_start, config.normalisation)
         return TrainingRun(config, start, device), 0.0
     tensors, facts = load_checkpoint(checkpoint, stream)
-    run = TrainingRun(config, StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"]), device)
+    run = TrainingRun(config, StartingPoint.of_checkpoint(tensors, config.normalisation), device)
     run.restore(tensors, facts)
     os.truncate(folder / LOG, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
     return run, float(facts["seconds"])
@@ -188,6 +189,7 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
         hook=source.hook,
         model_name=source.model_name,
         metadata=_provenance(run, source),
+        normalisation="layer_norm" if run.normalisation.outside else "none",
     )
     save_sae(sae, folder, firing_share_F=run.firing.firing_share_F())
     seal(
@@ -210,6 +212,7 @@ def _provenance(run: TrainingRun, source: ActivationSource) -> dict[str, Any]:
     return {
         "training_architecture": run.config.sae.architecture,
         "training_tokens": run.tokens_done,
-        "training_scale": run.scale,
+        "training_normalisation": run.config.normalisation,
+        **run.normalisation.facts(),
         "token_filter": source.filter.describe(),
     }
