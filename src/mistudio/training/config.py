@@ -33,7 +33,7 @@ class TrainConfig(Config):
     warmup_steps: int = Field(default=100, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
     lr_schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How the learning rate falls over the last `decay_share` of the steps: in a line, along a cosine, or not at all."""
+    """How the learning rate falls over the last `decay_share` of the steps: in a line, on a cosine, or not at all."""
     decay_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the steps, at the end, over which the learning rate falls to 0."""
     k_start: int | None = Field(default=None, gt=0)
@@ -52,8 +52,8 @@ class TrainConfig(Config):
     gradient_clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the whole gradient; no clipping where it is null."""
     normalisation: Literal["none", "scale", "layer_norm", "whiten"] = "scale"
-    """What is done to activations first: nothing; one factor for all, so that their mean norm is √d; each token to mean 0
-    and deviation 1; or every direction to variance 1. All but layer_norm are folded into the weights that are saved."""
+    """What is done to activations first: nothing; one factor for all, so that their mean norm is √d; each token to mean
+    0 and deviation 1; or every direction to variance 1. All but layer_norm are folded into the saved weights."""
     b_dec_start: Literal["geometric_median", "mean"] = "geometric_median"
     """What the decoder bias starts from, taken over a sample of activations."""
     dead_after_tokens: int | None = Field(default=None, gt=0)

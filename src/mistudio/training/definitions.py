@@ -24,8 +24,8 @@ _ROWS = (
         "1",
         (0.0, _INF),
         "lower",
-        "Mean over the batch's tokens and dimensions of (x−x̂)², x being normalised as the run says (scale: to a mean norm of √d); of Matryoshka the "
-        "mean over its prefixes. Penalties on active latents are not in it.",
+        "Mean over the batch's tokens and dimensions of (x−x̂)², x being normalised as the run says (scale: to a mean "
+        "norm of √d); of Matryoshka the mean over its prefixes. Penalties on active latents are not in it.",
         _GAO,
     ),
     Metric(
@@ -68,7 +68,8 @@ _ROWS = (
         "1",
         (0.0, _INF),
         "lower",
-        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the batch of that step, x being raw activations whatever the normalisation. The number to quote is an evaluation's, on held-out text.",
+        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the batch of that step, x being raw activations whatever the normalisation. The "
+        "number to quote is an evaluation's, on held-out text.",
         _GAO,
     ),
     Metric(
@@ -108,7 +109,7 @@ _ROWS = (
         "1",
         (0.0, _INF),
         "none",
-        "Adam's learning rate at that step: it rises over the warm-up and falls to 0 over the last part of the run.",
+        "Adam's learning rate at that step: it rises over the warm-up and falls over the last part of the run.",
         _ADAM,
     ),
     Metric(

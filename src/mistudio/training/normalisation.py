@@ -3,7 +3,7 @@
     none          nothing
     scale         one factor for all, so that the mean norm is √d (Gao et al. 2024; Lieberum et al. 2024)
     layer_norm    each token to mean 0 and deviation 1; part of the SAE for good, because it depends on the token
-    whiten        every direction to variance 1: z = (x − mean) P, P = (C + ridge)^(-1/2), C the sample's covariance (ZCA)
+    whiten        every direction to variance 1: z = (x − mean) P, P = (C + ridge)^(-1/2), C the sample's covariance
 
 Each is `apply` on a batch, and the way back into the weights in two halves, so that an SAE whose inputs and targets are
 different activations has one for each: `reads` for rows that are multiplied with normalised activations, and `writes`
