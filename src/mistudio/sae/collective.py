@@ -127,6 +127,10 @@ class Mesh:
         tensors = weights.tensors()
         return Weights.of({name: t[mine].clone() if is_divided(name) else t for name, t in tensors.items()})
 
+    def same_everywhere(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The first process's tensors, by name."""
+        return {name: self.everyone.broadcast(tensor) for name, tensor in tensors.items()}
+
     def before(self, counts_B: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:
         """How many of what is counted per token come before each token's own, in other processes.
 

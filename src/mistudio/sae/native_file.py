@@ -103,6 +103,7 @@ def load_sae(directory: Path | str, *, device: str | torch.device = "cpu") -> Sp
         hook=str(metadata.get("mistudio_hook") or _native_hook(str(metadata.get("hook_name", "")))),
         model_name=str(metadata.get("model_name", "")),
         metadata=metadata,
+        normalisation="layer_norm" if content.get("normalize_activations") == "layer_norm" else "none",
     )
     return sae.to(device)
 
@@ -132,7 +133,7 @@ def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": True,
-        "normalize_activations": "none",
+        "normalize_activations": sae.normalisation,
         "reshape_activations": "hook_z" if site == "attn_z" else "none",
         "rescale_acts_by_decoder_norm": False,
         "metadata": {
@@ -148,7 +149,7 @@ def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
 
 def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
     """Bring other conventions of the layout into ours, which has none of these switches."""
-    if content.get("normalize_activations", "none") not in ("none", None):
+    if content.get("normalize_activations", "none") not in ("none", "layer_norm", None):
         raise FormatUnsupported(
             f"{directory} normalises its activations ({content['normalize_activations']}) outside its weights.",
             remedy="Save it with the normalisation folded in, which SAELens does in its final save.",

@@ -44,7 +44,7 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        mesh, k = self.mesh, self.config.k
+        mesh, k = self.mesh, self.k
         if self._bound is None:
             first_SD = inputs_BD[: mesh.first(_FIRST_TOKENS)]
             code = self._exceeding(first_SD, 0.0)
@@ -58,7 +58,7 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
         code, smallest = keep_largest(code, wanted, mesh)
         self._bound = _BELOW * smallest
         threshold = self.kept["threshold"]
-        decay = self.config.threshold_decay if threshold >= 0 else 0.0
+        decay = self.config.threshold_decay ** (1 / self.parts) if threshold >= 0 else 0.0
         threshold.mul_(decay).add_((1 - decay) * smallest)
         return Live(code, code.values_N)
 

@@ -37,6 +37,7 @@ def save_sharded_sae(
     model_name: str,
     metadata: dict[str, Any],
     firing_share_F: Tensor,
+    **options: Any,
 ) -> None:
     """Write the three files into an existing directory that all processes see; all of them call this.
 
@@ -49,6 +50,7 @@ def save_sharded_sae(
         model_name: see `SparseAutoencoder`.
         metadata: see `SparseAutoencoder`.
         firing_share_F: share of tokens on which each latent fired, of all latents.
+        options: what else `SparseAutoencoder` takes.
 
     Raises:
         DiskFull: the disk had no room.
@@ -68,7 +70,7 @@ def save_sharded_sae(
     places = _places(shapes)
     with disk_full_is_said(path):
         if mesh.leads:
-            sae = SparseAutoencoder(config, whole, hook=hook, model_name=model_name, metadata=metadata)
+            sae = SparseAutoencoder(config, whole, hook=hook, model_name=model_name, metadata=metadata, **options)
             save_description(sae, directory, firing_share_F=firing_share_F)
             _write_header(path, shapes, places)
         mesh.everyone.total(0.0)

@@ -25,14 +25,14 @@ from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
 from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.kernels.choice import kernels_for
-from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
+from mistudio.sae.kernels.protocol import AuxiliaryGradients, Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
@@ -77,13 +77,15 @@ class StepLoss:
     reconstruction: Float[Tensor, ""]
     """Mean squared error per element of x; of several prefixes of the latents the mean."""
     penalty: Float[Tensor, ""]
-    """What sparsity costs, in the same unit, after its coefficient."""
+    """What sparsity costs, in the same unit, after its coefficient; of this process's latents."""
     auxiliary: Float[Tensor, ""]
     """The AuxK loss, in the same unit, before its coefficient."""
     squared_error: Float[Tensor, ""]
     """Σ‖x − x̂‖² over the batch."""
     gradient_norm: float
     code: LiveCode
+    error_BD: Float[Tensor, "B D"]
+    """x̂ − x."""
 
 
 class SparseStep(ABC, Generic[ConfigType]):
@@ -120,6 +122,10 @@ class SparseStep(ABC, Generic[ConfigType]):
         """What decides later steps beside the weights, updated in place."""
         self.ends: tuple[int, ...] = (weights.b_enc_F.shape[0],)
         """Where each group of latents ends, of which every prefix is to reconstruct x."""
+        self.k = config.k
+        """Active latents wanted now; a schedule may change it from step to step."""
+        self.parts = 1
+        """Calls that make one step together: what is averaged over steps moves by as much less in each."""
         self.unit_norm = True
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
@@ -149,12 +155,10 @@ class SparseStep(ABC, Generic[ConfigType]):
         reconstruction = decoding.reconstruct(x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends)
         slopes = self.slopes(live, reconstruction, x_BD)
         auxiliary, auxiliary_loss = None, torch.zeros((), device=x_BD.device)
-        if dead_F is not None and self.config.aux_k > 0 and self.config.aux_coefficient > 0:
-            auxiliary, auxiliary_loss = auxk(
-                self.weights, inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1),
-                k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
-                latents=self.mesh.latents,
-            )  # fmt: skip
+        if dead_F is not None:
+            auxiliary, auxiliary_loss = self.revive(
+                inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1), slopes
+            )
         backward = Backward(
             live.code, slopes.pre_N, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
             self.unit_norm,
@@ -169,6 +173,7 @@ class SparseStep(ABC, Generic[ConfigType]):
             reconstruction.squared_error_B.sum(),
             squared_norm**0.5,
             live.code,
+            reconstruction.error_BD,
         )
 
     @abstractmethod
@@ -178,6 +183,23 @@ class SparseStep(ABC, Generic[ConfigType]):
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
         return Slopes(reconstruction.slope_N * (live.code.values_N > 0), torch.zeros((), device=x_BD.device))
+
+    def revive(
+        self,
+        inputs_BD: Float[Tensor, "B D"],
+        error_BD: Float[Tensor, "B D"],
+        dead_A: Int64[Tensor, " A"],
+        slopes: Slopes,  # noqa: ARG002
+    ) -> tuple[AuxiliaryGradients | None, Float[Tensor, ""]]:
+        """What dead latents learn from, and AuxK's loss; other losses go into `slopes`."""
+        config = self.config
+        if config.aux_k == 0 or config.aux_coefficient == 0:
+            return None, torch.zeros((), device=inputs_BD.device)
+        return auxk(
+            self.weights, inputs_BD, error_BD, dead_A,
+            k=config.aux_k, scale=2 / inputs_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            latents=self.mesh.latents,
+        )  # fmt: skip
 
     def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
         """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""

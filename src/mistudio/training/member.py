@@ -119,10 +119,16 @@ class Member:
         metadata = {
             "training_architecture": run.config.sae.architecture,
             "training_tokens": run.tokens_done,
-            "training_scale": run.scale,
+            "training_normalisation": run.config.normalisation,
+            **run.normalisation.facts(),
             "token_filter": self._filter(source).describe(),
         }
-        about: dict[str, Any] = {"hook": self.part.hook, "model_name": source.model_name, "metadata": metadata}
+        about: dict[str, Any] = {
+            "hook": self.part.hook,
+            "model_name": source.model_name,
+            "metadata": metadata,
+            "normalisation": "layer_norm" if run.normalisation.outside else "none",
+        }
         share_F = torch.cat(run.mesh.latents.gather(run.firing.firing_share_F()))
         if run.mesh.latents.size > 1:
             save_sharded_sae(config, weights, self.folder, run.mesh, **about, firing_share_F=share_F)

@@ -44,10 +44,11 @@ def check_width(config: TrainConfig, d_in: int) -> None:
         BadInput: there are fewer.
     """
     width = config.sae.width(d_in)
-    if config.sae.k > width:
+    wanted = max(config.sae.k, config.k_start or 0)
+    if wanted > width:
         raise BadInput(
-            f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
-            remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
+            f"{wanted} latents shall be active, and the SAE has only {width}.",
+            remedy="Choose a smaller --k or --k-start, or a larger --expansion or --d-sae.",
         )
 
 
@@ -124,11 +125,13 @@ class Together:
             self._resume(checkpoint, device)
 
     def _begin(self, sample_BD: Tensor, device: torch.device) -> None:
-        starts: dict[tuple[Part, str], StartingPoint] = {}
+        starts: dict[tuple[Part, str, str], StartingPoint] = {}
         for member in self.members:
-            place = member.part, member.config.b_dec_start
+            config = member.config
+            place = member.part, config.b_dec_start, config.normalisation
             if place not in starts:
-                starts[place] = starting_point(sample_BD[:, member.part.columns], member.config.b_dec_start)
+                columns_BD = sample_BD[:, member.part.columns]
+                starts[place] = starting_point(columns_BD, config.b_dec_start, config.normalisation)
             member.begin(TrainingRun(member.config, starts[place], device, self._mesh))
 
     def _resume(self, checkpoint: Path, device: torch.device) -> None:
@@ -141,7 +144,7 @@ class Together:
             if not mine:
                 member.continue_from(None, facts_of)
                 continue
-            start = StartingPoint(float(facts_of["scale"]), mine["weights.b_dec_D"])
+            start = StartingPoint.of_checkpoint(mine, member.config.normalisation)
             run = TrainingRun(member.config, start, device, self._mesh)
             run.restore(mine, facts_of | {"step": min(self._steps, member.config.steps)})
             member.continue_from(run, facts_of)

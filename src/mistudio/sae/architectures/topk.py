@@ -23,9 +23,9 @@ class TopKStep(SparseStep[TopKConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        k = min(self.config.k, self.weights.b_enc_F.shape[0])
+        k = min(self.k, self.weights.b_enc_F.shape[0])
         code = LiveCode.join([self.kernels.top_k(pre_SF, k) for pre_SF in self.pre_activations(inputs_BD)])
         if self.mesh.latents.size > 1:
             values_BK = code.values_N.view(inputs_BD.shape[0], k)
-            code = code.where(among_the_largest(values_BK, self.config.k, self.mesh.latents).flatten())
+            code = code.where(among_the_largest(values_BK, self.k, self.mesh.latents).flatten())
         return Live(code, code.values_N)
