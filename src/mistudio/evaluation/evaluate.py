@@ -155,7 +155,7 @@ def _reconstruct(
         kept_BD = acts_BD[verdict.keep_B]
         code = sae.encode_sparse(kept_BD)
         read.use.update(code)
-        read.reconstruction.update(kept_BD, sae.decode_sparse(code))
+        read.reconstruction.update(kept_BD, sae.decode_sparse(code, kept_BD))
         progress.advance("reconstruct", start + len(ids_CT), len(contexts), fvu=read.reconstruction.fvu)
     return read
 

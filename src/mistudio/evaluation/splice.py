@@ -81,7 +81,7 @@ def splice_losses(
     progress = progress or Silent()
     point = HookPoint.parse(sae.hook)
     replacements: dict[str, Replacement] = {
-        "ce_spliced": lambda x_BD: sae.decode_sparse(sae.encode_sparse(x_BD)),
+        "ce_spliced": sae,
         "ce_zero": torch.zeros_like,
         "ce_mean": lambda x_BD: mean_D.to(x_BD).expand_as(x_BD),
     }

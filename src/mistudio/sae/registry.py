@@ -36,6 +36,8 @@ class Architecture(NamedTuple):
     """Activations, weights and the configuration to active latents, strongest first, in float32."""
     tensors: tuple[str, ...] = ()
     """Names in `Weights.more`."""
+    compares: bool = False
+    """Whether activations of different latents are compared with one another, so that all must have one unit."""
 
 
 class Training(NamedTuple):
@@ -55,7 +57,7 @@ def _as_it_is(config: SaeConfig, weights: Weights, kept: dict[str, Tensor]) -> t
 
 
 ARCHITECTURES = {
-    "topk": Architecture(TopKConfig, topk.encode),
+    "topk": Architecture(TopKConfig, topk.encode, compares=True),
     "standard": Architecture(StandardConfig, standard.encode),
     "jumprelu": Architecture(JumpReLUConfig, jumprelu.encode, jumprelu.TENSORS),
     "gated": Architecture(GatedConfig, gated.encode, gated.TENSORS),

@@ -5,20 +5,24 @@ B tokens, D d_in, F d_sae, K active latents per token.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mistudio.errors import ShapeError
+from mistudio.errors import BadInput, ShapeError
 from mistudio.sae.config import SaeConfig
+from mistudio.sae.layer_norm import TokenNorm
 from mistudio.sae.registry import architecture_of
 from mistudio.sae.weights import SparseCode, Weights
 
 
 class SparseAutoencoder(nn.Module):
-    """A trained SAE. It takes raw activations: any scaling used in training is folded into its weights.
+    """A trained SAE. It takes raw activations: what was done to them in training is folded into its weights.
+
+    What depends on the token cannot be folded: with `normalisation="layer_norm"` it is done here to each token, and
+    undone in the reconstruction, which therefore needs the activations beside the code.
 
     Args:
         config: the architecture; its `d_sae` must agree with the weights.
@@ -26,6 +30,7 @@ class SparseAutoencoder(nn.Module):
         hook: the hook point that it was trained on, e.g. "resid_post.15".
         model_name: the language model that it was trained on.
         metadata: whatever else was stated when it was made, e.g. the tokens left out.
+        normalisation: what is done to each token before it is encoded.
 
     Raises:
         ShapeError: the weights do not fit each other.
@@ -44,6 +49,7 @@ class SparseAutoencoder(nn.Module):
         hook: str,
         model_name: str,
         metadata: dict[str, Any] | None = None,
+        normalisation: Literal["none", "layer_norm"] = "none",
     ) -> None:
         super().__init__()
         self._architecture = architecture_of(config.architecture)
@@ -59,6 +65,7 @@ class SparseAutoencoder(nn.Module):
         self.hook = hook
         self.model_name = model_name
         self.metadata = dict(metadata or {})
+        self.normalisation = normalisation
 
     @property
     def d_in(self) -> int:
@@ -83,7 +90,27 @@ class SparseAutoencoder(nn.Module):
             ShapeError: `x_BD` is not `d_in` wide.
         """
         self._check(x_BD)
-        return self._architecture.encode(x_BD.float(), self.weights, self.config)
+        x_BD = x_BD.float()
+        if self.normalisation == "layer_norm":
+            x_BD = TokenNorm.of(x_BD).apply(x_BD)
+        return self._architecture.encode(x_BD, self.weights, self.config)
+
+    def contributions(self, x_BD: Float[Tensor, "B D"]) -> SparseCode:
+        """The active latents, each with what it multiplies its decoder row by in the reconstruction of raw activations.
+
+        That is its activation; with layer norm it is the activation times the token's deviation.
+
+        Raises:
+            ShapeError: `x_BD` is not `d_in` wide.
+        """
+        code = self.encode_sparse(x_BD)
+        return code._replace(values_BK=code.values_BK * self.gain(x_BD))
+
+    def gain(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B 1"]:
+        """How many times its decoder row an activation of 1 adds to each token."""
+        if self.normalisation == "layer_norm":
+            return TokenNorm.of(x_BD.float()).deviation_B1
+        return torch.ones((x_BD.shape[0], 1), device=x_BD.device)
 
     def encode(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B F"]:
         """All latents' activations, zeros included: `d_sae` numbers a token, for small inputs.
@@ -95,15 +122,24 @@ class SparseAutoencoder(nn.Module):
         acts_BF = torch.zeros((x_BD.shape[0], self.d_sae), device=x_BD.device)
         return acts_BF.scatter_(-1, code.latents_BK, code.values_BK)
 
-    def decode(self, acts_BF: Float[Tensor, "B F"]) -> Float[Tensor, "B D"]:
-        """The reconstruction of dense activations."""
-        return acts_BF @ self.W_dec_FD + self.b_dec_D
+    def decode(self, acts_BF: Float[Tensor, "B F"], x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B D"]:
+        """The reconstruction of dense activations.
 
-    def decode_sparse(self, code: SparseCode) -> Float[Tensor, "B D"]:
-        """The reconstruction of a sparse code."""
-        return self.b_dec_D + nn.functional.embedding_bag(
+        Args:
+            acts_BF: what `encode` returned, or what was made of it.
+            x_BD: the raw activations that were encoded; only layer norm needs them.
+
+        Raises:
+            BadInput: layer norm was given no `x_BD`.
+        """
+        return self._raw(acts_BF @ self.W_dec_FD + self.b_dec_D, x_BD)
+
+    def decode_sparse(self, code: SparseCode, x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B D"]:
+        """The reconstruction of a sparse code; arguments and errors are those of `decode`."""
+        sums_BD = nn.functional.embedding_bag(
             code.latents_BK, self.W_dec_FD, per_sample_weights=code.values_BK, mode="sum"
         )
+        return self._raw(self.b_dec_D + sums_BD, x_BD)
 
     def forward(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
         """The reconstruction x̂ of x, in float32.
@@ -111,7 +147,17 @@ class SparseAutoencoder(nn.Module):
         Raises:
             ShapeError: `x_BD` is not `d_in` wide.
         """
-        return self.decode_sparse(self.encode_sparse(x_BD))
+        return self.decode_sparse(self.encode_sparse(x_BD), x_BD)
+
+    def _raw(self, z_BD: Tensor, x_BD: Tensor | None) -> Tensor:
+        if self.normalisation == "none":
+            return z_BD
+        if x_BD is None:
+            raise BadInput(
+                "This SAE normalises each token by itself, and the reconstruction depends on the token.",
+                remedy="Give decode the activations that were encoded as its second argument.",
+            )
+        return TokenNorm.of(x_BD.float()).undo(z_BD)
 
     def _check(self, x_BD: Tensor) -> None:
         if x_BD.shape[-1] != self.d_in:

@@ -26,16 +26,18 @@ from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.kernels.choice import encoder_for, kernels_for
-from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
+from mistudio.sae.kernels.protocol import AuxiliaryGradients, Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
+from mistudio.sae.sharded_decoding import Decoding, ShardedDecoding
 from mistudio.sae.weights import Weights
 
 _WIDE = 1 / 24
@@ -74,13 +76,15 @@ class StepLoss:
     reconstruction: Float[Tensor, ""]
     """Mean squared error per element of x; of several prefixes of the latents the mean."""
     penalty: Float[Tensor, ""]
-    """What sparsity costs, in the same unit, after its coefficient."""
+    """What sparsity costs, in the same unit, after its coefficient; of this process's latents."""
     auxiliary: Float[Tensor, ""]
     """The AuxK loss, in the same unit, before its coefficient."""
     squared_error: Float[Tensor, ""]
     """Σ‖x − x̂‖² over the batch."""
     gradient_norm: float
     code: LiveCode
+    error_BD: Float[Tensor, "B D"]
+    """x̂ − x."""
 
 
 class SparseStep(ABC, Generic[ConfigType]):
@@ -91,6 +95,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         weights: master weights in float32; the caller updates them in place and then calls `refresh`.
         kernels: the sparse parts; the fastest for the device where not given.
         gemm_dtype: dtype of the encoder's matrix product; what is fastest and exact enough where not given.
+        mesh: the processes that take the step together; `weights` are this one's share of the latents.
     """
 
     faster: Mapping[str, float] = MappingProxyType({})
@@ -106,14 +111,20 @@ class SparseStep(ABC, Generic[ConfigType]):
         *,
         kernels: StepKernels | None = None,
         gemm_dtype: torch.dtype | None = None,
+        mesh: Mesh = SINGLE,
     ) -> None:
         self.config = config
         self.weights = weights
+        self.mesh = mesh
         self.gradients = weights.zeros_like()
         self.kept: dict[str, Tensor] = {}
         """What decides later steps beside the weights, updated in place."""
         self.ends: tuple[int, ...] = (weights.b_enc_F.shape[0],)
         """Where each group of latents ends, of which every prefix is to reconstruct x."""
+        self.k = config.k
+        """Active latents wanted now; a schedule may change it from step to step."""
+        self.parts = 1
+        """Calls that make one step together: what is averaged over steps moves by as much less in each."""
         self.unit_norm = True
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
@@ -127,8 +138,10 @@ class SparseStep(ABC, Generic[ConfigType]):
     def __call__(self, x_BD: Float[Tensor, "B D"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
 
+        Where processes share out its tokens, the gradients are those of the whole batch, and the losses of the share.
+
         Args:
-            x_BD: float32 activations, as scaled for training.
+            x_BD: float32 activations, as scaled for training; this process's share of the batch.
             dead_F: latents that shall be revived; None where there are none.
         """
         scale = 2.0 / x_BD.numel()
@@ -138,17 +151,17 @@ class SparseStep(ABC, Generic[ConfigType]):
         reconstruction = decoding.reconstruct(x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends)
         slopes = self.slopes(live, reconstruction, x_BD)
         auxiliary, auxiliary_loss = None, torch.zeros((), device=x_BD.device)
-        if dead_F is not None and self.config.aux_k > 0 and self.config.aux_coefficient > 0:
-            auxiliary, auxiliary_loss = auxk(
-                self.weights, inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1),
-                k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
-            )  # fmt: skip
+        if dead_F is not None:
+            auxiliary, auxiliary_loss = self.revive(
+                inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1), slopes
+            )
         backward = Backward(
             live.code, slopes.pre_N, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
             self.unit_norm,
         )  # fmt: skip
         squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
         squared_norm += self._vectors(backward, slopes)
+        squared_norm = self.mesh.agree(self.gradients, squared_norm)
         return StepLoss(
             reconstruction.loss_B.sum() / x_BD.numel(),
             slopes.penalty,
@@ -156,6 +169,7 @@ class SparseStep(ABC, Generic[ConfigType]):
             reconstruction.squared_error_B.sum(),
             squared_norm**0.5,
             live.code,
+            reconstruction.error_BD,
         )
 
     @abstractmethod
@@ -166,15 +180,35 @@ class SparseStep(ABC, Generic[ConfigType]):
         """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
         return Slopes(reconstruction.slope_N * (live.code.values_N > 0), torch.zeros((), device=x_BD.device))
 
-    def _decoding(self, live: Live) -> StepKernels | WideDecoding:
-        dense = live.code.tokens * self.weights.b_enc_F.shape[0]
-        return self.kernels if live.code.values_N.shape[0] <= _WIDE * dense else self._wide
+    def revive(
+        self,
+        inputs_BD: Float[Tensor, "B D"],
+        error_BD: Float[Tensor, "B D"],
+        dead_A: Int64[Tensor, " A"],
+        slopes: Slopes,  # noqa: ARG002
+    ) -> tuple[AuxiliaryGradients | None, Float[Tensor, ""]]:
+        """What dead latents learn from, and AuxK's loss; other losses go into `slopes`."""
+        config = self.config
+        if config.aux_k == 0 or config.aux_coefficient == 0:
+            return None, torch.zeros((), device=inputs_BD.device)
+        return auxk(
+            self.weights, inputs_BD, error_BD, dead_A,
+            k=config.aux_k, scale=2 / inputs_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            latents=self.mesh.latents,
+        )  # fmt: skip
+
+    def _decoding(self, live: Live) -> Decoding:
+        dense, everyone = live.code.tokens * self.weights.b_enc_F.shape[0], self.mesh.everyone
+        wide = everyone.total(live.code.values_N.shape[0]) > _WIDE * everyone.total(dense)
+        decoding: Decoding = self._wide if wide else self.kernels
+        return decoding if self.mesh.latents.size == 1 else ShardedDecoding(decoding, self.mesh.latents)
 
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
         out = self.gradients
         # Each prefix has the decoder bias, and the encoder sees x − b_dec; an auxiliary loss stops at that input.
-        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - out.b_enc_F @ self.weights.W_enc_FD)
+        by_input_D = self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
+        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - by_input_D)
         for name, gradient in slopes.vectors.items():
             out.tensors()[name].copy_(gradient)
         if backward.auxiliary is not None:

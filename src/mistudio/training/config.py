@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mistudio.config import Config
 from mistudio.sae.config import TopKConfig, TrainableConfig
@@ -20,14 +20,29 @@ class TrainConfig(Config):
     """Training tokens in all; the data is passed over again where it holds fewer."""
     batch_size: int = Field(default=2048, gt=0)
     """Tokens a step."""
+    accumulate: int = Field(default=1, gt=0)
+    """Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
+    Architectures that select from a whole batch select from each part."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
+    else are float32."""
     buffer_tokens: int = Field(default=262_144, gt=0)
     """Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number."""
     lr: float | None = Field(default=None, gt=0)
     """Adam's learning rate; chosen from the width and the number of steps where it is not given."""
     warmup_steps: int = Field(default=100, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
+    lr_schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls over the last `decay_share` of the steps: in a line, on a cosine, or not at all."""
     decay_share: float = Field(default=0.2, ge=0, le=1)
-    """Share of the steps, at the end, over which the learning rate falls linearly to 0."""
+    """Share of the steps, at the end, over which the learning rate falls to 0."""
+    k_start: int | None = Field(default=None, gt=0)
+    """Active latents per token that the run starts with; they fall to `k` over the first `k_share` of the steps."""
+    k_share: float = Field(default=0.2, ge=0, le=1)
+    """Share of the steps, at the beginning, over which `k_start` falls to `k`."""
+    coefficient_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the steps, at the beginning, over which a penalty's given `coefficient` rises from 0; one that is found
+    needs none."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """Adam's decay of the first moment."""
     beta2: float = Field(default=0.999, ge=0, lt=1)
@@ -36,10 +51,19 @@ class TrainConfig(Config):
     """Adam's constant against division by zero."""
     gradient_clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the whole gradient; no clipping where it is null."""
+    normalisation: Literal["none", "scale", "layer_norm", "whiten"] = "scale"
+    """What is done to activations first: nothing; one factor for all, so that their mean norm is √d; each token to mean
+    0 and deviation 1; or every direction to variance 1. All but layer_norm are folded into the saved weights."""
     b_dec_start: Literal["geometric_median", "mean"] = "geometric_median"
     """What the decoder bias starts from, taken over a sample of activations."""
     dead_after_tokens: int | None = Field(default=None, gt=0)
     """A latent silent for this many tokens is dead; an eighth of the run, at most 10 million, where it is not given."""
+    revive: Literal["auxk", "resample", "none"] = "auxk"
+    """What brings dead latents back: they learn to explain the error of the others (`aux_k`), or are given the
+    directions of badly reconstructed tokens every so often, or nothing does."""
+    resample_every: int | None = Field(default=None, gt=0)
+    """With resample: steps between two of them, none while the learning rate falls; as many as make a latent dead where
+    it is not given."""
     log_every: int = Field(default=10, gt=0)
     """Steps between two lines of training.jsonl."""
     checkpoint_every: int | None = Field(default=None, gt=0)
@@ -49,6 +73,12 @@ class TrainConfig(Config):
     """Seed of the weights and of the order of the data."""
     data_seed: int | None = Field(default=None, ge=0)
     """Seed of the order of the data, where it is not to be `seed`; the members of a sweep have one order."""
+
+    @model_validator(mode="after")
+    def _k_falls(self) -> TrainConfig:
+        if self.k_start is not None and self.k_start < self.sae.k:
+            raise ValueError("k_start is at least k: the number of active latents falls.")
+        return self
 
     @property
     def steps(self) -> int:
@@ -63,6 +93,10 @@ class TrainConfig(Config):
     def dead_after(self) -> int:
         """Tokens of silence after which a latent counts as dead."""
         return self.dead_after_tokens or min(10_000_000, max(self.batch_size, self.tokens // 8))
+
+    def resample_steps(self) -> int:
+        """Steps between two resamplings, given or chosen."""
+        return self.resample_every or -(-self.dead_after() // self.batch_size)
 
     def checkpoint_steps(self) -> int:
         """Steps between two checkpoints, given or chosen."""

@@ -55,6 +55,7 @@ def estimate(
         reached: how fast earlier runs on recordings were (see `flop_per_token`), or on models, if any were.
         model_reached: how fast the model ran in recordings, where only runs on recordings are known.
     """
+    half_precision = half_precision if config.precision == "auto" else config.precision == "bfloat16"
     on_device = _training_parts(config, activations, 2 if half_precision else 4)
     in_memory = (PROGRAM, *_data_parts(config, activations))
     model = activations.model.parts() if activations.model else ()
@@ -106,7 +107,8 @@ def flop_per_token(config: TrainConfig, activations: Activations) -> float:
     sparse = 24 * activations.d_in * config.sae.k
     adam = _ADAM_FLOP * width / config.batch_size
     model = activations.model.flop_per_token if activations.model else 0.0
-    return 2 * width + sparse + adam + model
+    whitening = 2 * activations.d_in**2 if config.normalisation == "whiten" else 0
+    return 2 * width + sparse + adam + model + whitening
 
 
 def _time(
@@ -129,14 +131,24 @@ def _parameters(config: TrainConfig, d_in: int) -> int:
 
 
 def _training_parts(config: TrainConfig, activations: Activations, gemm_bytes: int) -> tuple[Part, ...]:
-    d_in, batch = activations.d_in, config.batch_size
+    d_in, batch = activations.d_in, -(-config.batch_size // config.accumulate)
     width, numbers = config.sae.width(d_in), _parameters(config, d_in)
-    dead = int(_DEAD_SHARE * width) if config.sae.aux_k else 0
+    dead = int(_DEAD_SHARE * width) if config.sae.aux_k and config.revive == "auxk" else 0
     step = batch * (3 * d_in * 4 + config.sae.k * 8 * 12)
+    whitening = (
+        (Part("whitening", 8 * d_in * d_in, "The matrix that makes every direction's variance 1, and its inverse."),)
+        if config.normalisation == "whiten"
+        else ()
+    )
     return (
+        *whitening,
         Part("weights", 4 * numbers, "Encoder and decoder in float32: 2 × latents × width numbers."),
         Part("encoder copy", gemm_bytes * width * d_in, "The encoder once more, in the format of the matrix product."),
-        Part("gradients", 4 * numbers, "One number for each weight."),
+        Part(
+            "gradients",
+            4 * numbers * (1 if config.accumulate == 1 else 2),
+            "One number for each weight; once more where a batch is worked through in parts.",
+        ),
         Part("Adam's moments", 8 * numbers, "Two numbers for each weight."),
         Part(
             "revival",
@@ -174,5 +186,5 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
             "Weights, moments and buffer; two of them for a moment, while the new one replaces the old one. They are "
             "removed when the SAE is finished.",
         ),
-        Part("log", 260 * lines, "A line every few steps."),
+        Part("log", 330 * lines, "A line every few steps."),
     )

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import seal
 from mistudio.errors import Diverged
 from mistudio.sae.native_file import save_sae
+from mistudio.sae.sharded_file import save_sharded_sae
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG
@@ -63,7 +65,8 @@ class Member:
     def begin(self, run: TrainingRun) -> None:
         """Start from the beginning."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.log.write_bytes(b"")
+        if run.mesh.leads:
+            self.log.write_bytes(b"")
         self.run = run
 
     def step(self, acts_BD: Float[Tensor, "B D"], steps: int, seconds: float) -> None:
@@ -82,6 +85,7 @@ class Member:
             return
         if new is not None:
             self.report = new
+        if new is not None and self.run.mesh.leads:
             with self.log.open("a", encoding="utf-8") as log:
                 log.write(json.dumps({**new._asdict(), "seconds": round(seconds, 3)}) + "\n")
 
@@ -94,9 +98,10 @@ class Member:
 
     def continue_from(self, run: TrainingRun | None, facts: dict[str, Any]) -> None:
         """Go on where `state` was taken; without a run where it had diverged by then."""
-        os.truncate(self.log, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
+        if run is None or run.mesh.leads:
+            os.truncate(self.log, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
         self.run, self.diverged = run, facts.get("diverged")
-        lines = self.log.read_text(encoding="utf-8").splitlines()
+        lines = self.log.read_bytes()[: int(facts["log_bytes"])].splitlines()
         if lines:
             content = json.loads(lines[-1])
             self.report = Report(**{name: content[name] for name in Report._fields})
@@ -114,11 +119,23 @@ class Member:
         metadata = {
             "training_architecture": run.config.sae.architecture,
             "training_tokens": run.tokens_done,
-            "training_scale": run.scale,
+            "training_normalisation": run.config.normalisation,
+            **run.normalisation.facts(),
             "token_filter": self._filter(source).describe(),
         }
-        sae = SparseAutoencoder(config, weights, hook=self.part.hook, model_name=source.model_name, metadata=metadata)
-        save_sae(sae, self.folder, firing_share_F=run.firing.firing_share_F())
+        about: dict[str, Any] = {
+            "hook": self.part.hook,
+            "model_name": source.model_name,
+            "metadata": metadata,
+            "normalisation": "layer_norm" if run.normalisation.outside else "none",
+        }
+        share_F = torch.cat(run.mesh.latents.gather(run.firing.firing_share_F()))
+        if run.mesh.latents.size > 1:
+            save_sharded_sae(config, weights, self.folder, run.mesh, **about, firing_share_F=share_F)
+        elif run.mesh.leads:
+            save_sae(SparseAutoencoder(config, weights, **about), self.folder, firing_share_F=share_F)
+        if not run.mesh.leads:
+            return
         seal(
             self.folder,
             Kind.SAE,
@@ -128,7 +145,7 @@ class Member:
                 **self.report._asdict(),
                 "seconds": round(seconds, 1),
                 "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
-                "learning_rate": run.config.learning_rate(sae.d_sae),
+                "learning_rate": run.config.learning_rate(len(share_F)),
                 "token_filter": self._filter(source).describe(),
                 "excluded": source.excluded,
             },

@@ -1,45 +1,57 @@
-"""Where training starts: the scale of the activations and the decoder bias, both from a sample.
+"""Where training starts: what is done to the activations, and the decoder bias, both from a sample.
 
 B tokens, D d_in.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import BadInput, EmptyCorpus
+from mistudio.training.normalisation import NORMALISATIONS, Normalisation, NormalisationName
+
+_PREFIX = "normalisation."
 
 
 class StartingPoint(NamedTuple):
-    """Scale and centre of the activations."""
+    """What is done to the activations, and their centre."""
 
-    scale: float
-    """Factor that brings the mean norm to √d, folded into the weights when the SAE is saved."""
+    normalisation: Normalisation
+    """Folded into the weights when the SAE is saved."""
     centre_D: Float[Tensor, " D"]
-    """Geometric median or mean of the scaled activations."""
+    """Geometric median or mean of the normalised activations."""
+
+    @classmethod
+    def of_checkpoint(cls, tensors: Mapping[str, Tensor], name: NormalisationName) -> StartingPoint:
+        """What a run started from, as far as its state (see `TrainingRun.state`) does not replace it."""
+        own = {key.removeprefix(_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(_PREFIX)}
+        return cls(NORMALISATIONS[name].restored(own), tensors["weights.b_dec_D"])
+
+    @staticmethod
+    def state(normalisation: Normalisation) -> dict[str, Tensor]:
+        """What `of_checkpoint` needs beside the weights."""
+        return {f"{_PREFIX}{name}": tensor for name, tensor in normalisation.tensors().items()}
 
 
-def starting_point(sample_BD: Float[Tensor, "B D"], kind: Literal["geometric_median", "mean"]) -> StartingPoint:
-    """Scale and centre of a sample.
+def starting_point(
+    sample_BD: Float[Tensor, "B D"],
+    kind: Literal["geometric_median", "mean"],
+    normalisation: NormalisationName = "scale",
+) -> StartingPoint:
+    """Normalisation and centre of a sample.
 
     Raises:
-        BadInput: the sample is not finite.
+        BadInput: the sample is not finite, or has nothing to whiten.
         EmptyCorpus: it holds nothing but zeros.
     """
     sample_BD = sample_BD.float()
-    mean_norm = float(sample_BD.norm(dim=1).mean())
-    if not math.isfinite(mean_norm):
-        raise BadInput("Some activations are infinite or undefined.", remedy="Record them with --dtype float32.")
-    if mean_norm == 0:
-        raise EmptyCorpus("All sampled activations are zero.", remedy="Choose another hook point.")
-    scale = sample_BD.shape[1] ** 0.5 / mean_norm
-    scaled_BD = sample_BD * scale
-    return StartingPoint(scale, scaled_BD.mean(0) if kind == "mean" else geometric_median(scaled_BD))
+    chosen = NORMALISATIONS[normalisation].of(sample_BD)
+    normal_BD = chosen.apply(sample_BD)
+    return StartingPoint(chosen, normal_BD.mean(0) if kind == "mean" else geometric_median(normal_BD))
 
 
 def geometric_median(points_BD: Float[Tensor, "B D"], *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:

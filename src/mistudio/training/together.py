@@ -25,11 +25,13 @@ from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import write_json
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.progress import Progress
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import RUN, latest_checkpoint
 from mistudio.training.member import Member
 from mistudio.training.run import TrainingRun
+from mistudio.training.shared_files import load_shard, saving_shards
 from mistudio.training.starting_point import StartingPoint, starting_point
 
 _SAMPLE_TOKENS = 20_000
@@ -42,10 +44,11 @@ def check_width(config: TrainConfig, d_in: int) -> None:
         BadInput: there are fewer.
     """
     width = config.sae.width(d_in)
-    if config.sae.k > width:
+    wanted = max(config.sae.k, config.k_start or 0)
+    if wanted > width:
         raise BadInput(
-            f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
-            remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
+            f"{wanted} latents shall be active, and the SAE has only {width}.",
+            remedy="Choose a smaller --k or --k-start, or a larger --expansion or --d-sae.",
         )
 
 
@@ -88,6 +91,7 @@ class Together:
         folder: where the checkpoints are.
         progress: told the tokens done and the newest numbers; asked at each step whether to stop.
         device: where to train.
+        mesh: the processes that train together, each of which has all members.
     """
 
     def __init__(
@@ -97,13 +101,14 @@ class Together:
         folder: Path,
         progress: Progress,
         device: torch.device,
+        mesh: Mesh = SINGLE,
     ) -> None:
         config = members[0].config
         self.members = members
         self.seconds = 0.0
         """That training has taken, interruptions left out."""
         self._steps = 0
-        self._folder, self._progress = folder, progress
+        self._folder, self._progress, self._mesh = folder, progress, mesh
         self._stream = ShuffledStream(
             source,
             StreamConfig(
@@ -120,24 +125,27 @@ class Together:
             self._resume(checkpoint, device)
 
     def _begin(self, sample_BD: Tensor, device: torch.device) -> None:
-        starts: dict[tuple[Part, str], StartingPoint] = {}
+        starts: dict[tuple[Part, str, str], StartingPoint] = {}
         for member in self.members:
-            place = member.part, member.config.b_dec_start
+            config = member.config
+            place = member.part, config.b_dec_start, config.normalisation
             if place not in starts:
-                starts[place] = starting_point(sample_BD[:, member.part.columns], member.config.b_dec_start)
-            member.begin(TrainingRun(member.config, starts[place], device))
+                columns_BD = sample_BD[:, member.part.columns]
+                starts[place] = starting_point(columns_BD, config.b_dec_start, config.normalisation)
+            member.begin(TrainingRun(member.config, starts[place], device, self._mesh))
 
     def _resume(self, checkpoint: Path, device: torch.device) -> None:
         tensors, facts = load_checkpoint(checkpoint, self._stream)
         self._steps, self.seconds = int(facts["step"]), float(facts["seconds"])
+        tensors = load_shard(self._folder, self._steps, tensors, self._mesh)
         for member in self.members:
             mine = {name.removeprefix(_prefix(member)): t for name, t in tensors.items() if _is_of(member, name)}
             facts_of = facts["members"][member.name] if member.name else facts
             if not mine:
                 member.continue_from(None, facts_of)
                 continue
-            start = StartingPoint(float(facts_of["scale"]), mine["weights.b_dec_D"])
-            run = TrainingRun(member.config, start, device)
+            start = StartingPoint.of_checkpoint(mine, member.config.normalisation)
+            run = TrainingRun(member.config, start, device, self._mesh)
             run.restore(mine, facts_of | {"step": min(self._steps, member.config.steps)})
             member.continue_from(run, facts_of)
 
@@ -185,7 +193,9 @@ class Together:
                 facts.setdefault("members", {})[member.name] = facts_of
             else:
                 facts |= facts_of
-        save_checkpoint(self._folder, self._steps, tensors, facts, self._stream)
+        with saving_shards(self._folder, self._steps, tensors, self._mesh) as leads:
+            if leads:
+                save_checkpoint(self._folder, self._steps, tensors, facts, self._stream)
 
     def _shown(self) -> dict[str, float]:
         reports = [member.report for member in self.members if member.report and member.diverged is None]

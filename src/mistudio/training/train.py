@@ -17,14 +17,17 @@ import torch
 
 from mistudio.activations.block import Part
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact
-from mistudio.errors import Diverged
+from mistudio.errors import BadInput, Diverged
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.training.config import TrainConfig
 from mistudio.training.member import Member
+from mistudio.training.shared_files import shared_directory
+from mistudio.training.shared_progress import SharedProgress
+from mistudio.training.shared_source import SharedSource
 from mistudio.training.together import Together, check_width, claim
 
 
@@ -35,6 +38,7 @@ def train(
     *,
     progress: Progress | None = None,
     device: torch.device | str | None = None,
+    mesh: Mesh = SINGLE,
 ) -> Artifact:
     """Train an SAE; continue where an interrupted call stopped.
 
@@ -44,26 +48,40 @@ def train(
         out: the SAE's directory, which must not exist yet.
         progress: told the tokens done and the newest numbers; asked at each step whether to stop.
         device: where to train; the best there is where not given.
+        mesh: the processes that train together, each of which calls this; `training.parallel` makes it.
 
     Raises:
         ArtifactExists: `out` is there already.
-        BadInput: more latents shall be active than there are.
+        BadInput: more latents shall be active than there are, or the work can't be divided among the processes.
         ConfigConflict: an interrupted run is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: the loss became infinite or undefined.
         DiskFull: no room for a checkpoint; the last one is kept.
         Interrupted: `progress` asked to stop; a checkpoint was saved.
+        RankLost: another process of `mesh` has ended.
     """
     check_width(config, source.d_in)
-    with new_directory(Path(out), resumable=True) as folder:
-        claim(folder, config=config.model_dump(mode="json"), source=source.identity)
+    progress = progress or Silent()
+    if mesh.everyone.size > 1:
+        source, progress = SharedSource(source, mesh.everyone), SharedProgress(progress, mesh.everyone)
+    if config.batch_size % mesh.tokens.size:
+        raise BadInput(
+            f"A batch of {config.batch_size:,} tokens can't be divided among {mesh.tokens.size} processes.",
+            remedy=f"Choose a --batch-size that is a multiple of {mesh.tokens.size}.",
+        )
+    with shared_directory(out, mesh.everyone) as folder:
+        if mesh.leads:
+            # Processes that share out the tokens may be more or fewer from now on.
+            shards = {"latent_shards": mesh.latents.size} if mesh.latents.size > 1 else {}
+            claim(folder, config=config.model_dump(mode="json") | shards, source=source.identity)
         member = Member(config, folder, Part(source.hook, 0, source.d_in))
         where = torch.device(device) if device else best_device()
-        together = Together([member], source, folder, progress or Silent(), where)
+        together = Together([member], source, folder, progress, where, mesh)
         try:
             together.train()
         except Diverged:
-            shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
+            if mesh.leads:
+                shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
             raise
         member.finish(source, together.seconds)
     return open_artifact(Path(out), Kind.SAE)

@@ -14,6 +14,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console, inputs, sweeps
 from mistudio.cli.options import AsJson, Out, configured, validated
+from mistudio.cli.processes import Place, together
 from mistudio.errors import BadInput, Diverged
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
@@ -50,6 +51,17 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; a GPU where there is one if not given.")
+    ] = None,
+    latent_shards: Annotated[
+        int,
+        typer.Option(
+            "--latent-shards",
+            min=1,
+            help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
+        ),
+    ] = 1,
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -74,17 +86,22 @@ def train(
         mistudio train --model smollm2 --corpus letters --layer 15 --k 16 --k 32 --arch topk --arch batchtopk --evaluate
 
         mistudio train --activations ./acts --config run.json --k 64
+
+        torchrun --nproc-per-node 4 -m mistudio train --activations ./acts --out ./sae
     """
     points = sweeps.points(hook or [], layer or [])
     _check_choice(activations, model, corpus, points, evaluate=evaluate)
     configs = in_one_order(configs)
-    with console.working() as progress:
-        source = _source(context.obj, activations, model, corpus, points, configs[0].order_seed, progress)
+    with together(device, latent_shards) as processes, console.working() as progress:
+        source = _source(context.obj, activations, model, corpus, points, configs[0].order_seed, progress, processes)
         if len(configs) * len(source.parts) > 1:
+            processes.refuse_several()
             _train_several(context.obj, source, configs, out, (model, corpus) if evaluate else None, progress,
-                           resume=resume, as_json=as_json)  # fmt: skip
+                           processes.device, resume=resume, as_json=as_json)  # fmt: skip
             return
-        path = _train_one(context.obj, source, configs[0], out, progress, resume=resume)
+        path = _train_one(context.obj, source, configs[0], out, progress, processes, resume=resume)
+        if not processes.mesh.leads:
+            return
         found = sweeps.evaluated(context.obj, {"eval": path.path}, model, corpus, progress) if evaluate else {}
     _report(path, source, configs[0], found.get("eval"), model, corpus, as_json=as_json)
 
@@ -95,6 +112,7 @@ def _train_one(
     config: TrainConfig,
     out: Path | None,
     progress: Progress,
+    processes: Place,
     *,
     resume: bool,
 ) -> Artifact:
@@ -104,7 +122,7 @@ def _train_one(
     path = inputs.place(store, Kind.SAE, out, *parts)
     if resume:
         _check_begun(path)
-    return run(source, config, path, progress=progress)
+    return run(source, config, path, progress=progress, device=processes.device, mesh=processes.mesh)
 
 
 def _train_several(
@@ -114,6 +132,7 @@ def _train_several(
     out: Path | None,
     text: tuple[str | None, str | None] | None,
     progress: Progress,
+    device: str | None,
     *,
     resume: bool,
     as_json: bool,
@@ -132,7 +151,8 @@ def _train_several(
     if resume:
         _check_begun(folder)
     sweeps.say_memory(source, configs)
-    run(source, configs, folder, members_in=folder.parent if out is None else None, progress=progress)
+    members_in = folder.parent if out is None else None
+    run(source, configs, folder, members_in=members_in, progress=progress, device=device)
     sweep = read_sweep(folder)
     if text is not None:
         saes = {member.name: folder / member.path for member in sweep.members if member.path is not None}
@@ -210,6 +230,7 @@ def _source(
     points: list[str],
     seed: int,
     progress: Progress,
+    processes: Place,
 ) -> ActivationSource:
     from mistudio.activations.stream import ModelSource, RecordedSource
 
@@ -219,6 +240,7 @@ def _source(
         return RecordedSource(recordings, hook=points or None, seed=order.seed)
     assert model is not None
     assert corpus is not None
-    tokens = inputs.tokens_for(store, corpus, model, progress)
-    lm = inputs.load_model(store, ModelConfig(source=model), progress)
+    with processes.leader_first():
+        tokens = inputs.tokens_for(store, corpus, model, progress)
+    lm = inputs.load_model(store, ModelConfig(source=model, device=processes.device or "auto"), progress)
     return ModelSource(lm, tokens, points, order, progress=progress)
