@@ -24,8 +24,8 @@ class TrainConfig(Config):
     """Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
     Architectures that select from a whole batch select from each part."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
-    else are float32."""
+    """Format of the encoder's matrix product. Left to us, it is what is fastest: on processors with 8-bit dot products a
+    screening in these, and float32 for whatever may be active; else bfloat16 or float32. All else is float32."""
     buffer_tokens: int = Field(default=262_144, gt=0)
     """Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number."""
     lr: float | None = Field(default=None, gt=0)
