@@ -23,9 +23,7 @@ def started(walked: Walked, *arguments: object) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_two_processes_train_one_sae_from_the_running_model_and_one_of_them_speaks(
-    walked: Walked, tmp_path: Path
-) -> None:
+def test_two_processes_train_one_sae_and_one_of_them_speaks(walked: Walked, tmp_path: Path) -> None:
     source = ("--model", "tiny", "--corpus", "letters-tiny", "--layer", 2)
     work = started(walked, *source, *TRAIN, "--tokens", 1500, "--latent-shards", 2, "--out", tmp_path / "sae")
     out, err = work.communicate(timeout=300)

@@ -73,7 +73,7 @@ def together(device: str | None, latent_shards: int) -> Iterator[Place]:
         if latent_shards > 1:
             raise BadInput(
                 f"There is one process, and {latent_shards} shall divide the latents.",
-                remedy=f"Start it by torchrun --nproc-per-node {latent_shards} -m mistudio train …",
+                remedy=f"Start it by `torchrun --nproc-per-node {latent_shards} -m mistudio train`.",
             )
         yield Place(SINGLE, str(named_device(device)) if device else None)
         return
@@ -113,7 +113,7 @@ def _own_device(device: str | None, local_rank: int) -> str:
     if local_rank >= torch.cuda.device_count():
         raise BadInput(
             f"There is no GPU number {local_rank} on this machine: it has {torch.cuda.device_count()}.",
-            remedy="Start as many processes as there are GPUs: torchrun --nproc-per-node gpu …",
+            remedy="Start as many processes as there are GPUs: `torchrun --nproc-per-node gpu`.",
         )
     torch.cuda.set_device(local_rank)
     return f"cuda:{local_rank}"
