@@ -14,7 +14,7 @@ from mistudio.cli import console
 from mistudio.errors import BadInput, Interrupted, MistudioError, RankLost
 
 if TYPE_CHECKING:
-    from torch import distributed as dist
+    from torch._C._distributed_c10d import Store
 
     from mistudio.sae.collective import Mesh
 
@@ -73,13 +73,15 @@ def together(device: str | None, latent_shards: int) -> Iterator[Place]:
         if latent_shards > 1:
             raise BadInput(
                 f"There is one process, and {latent_shards} shall divide the latents.",
-                remedy=f"Start it by torchrun --nproc-per-node {latent_shards} -m mistudio train …",
+                remedy=f"Start it by `torchrun --nproc-per-node {latent_shards} -m mistudio train`.",
             )
         yield Place(SINGLE, str(named_device(device)) if device else None)
         return
+    from torch.distributed.rendezvous import rendezvous
+
     from mistudio.training.parallel import mesh_of_processes
 
-    store, rank, size = next(dist.rendezvous("env://"))
+    store, rank, size = next(rendezvous("env://"))
     console.err.quiet = console.out.quiet = rank > 0
     try:
         own = _own_device(device, dist.get_node_local_rank())
@@ -111,13 +113,13 @@ def _own_device(device: str | None, local_rank: int) -> str:
     if local_rank >= torch.cuda.device_count():
         raise BadInput(
             f"There is no GPU number {local_rank} on this machine: it has {torch.cuda.device_count()}.",
-            remedy="Start as many processes as there are GPUs: torchrun --nproc-per-node gpu …",
+            remedy="Start as many processes as there are GPUs: `torchrun --nproc-per-node gpu`.",
         )
     torch.cuda.set_device(local_rank)
     return f"cuda:{local_rank}"
 
 
-def _is_first_to_tell(store: dist.Store, rank: int) -> bool:
+def _is_first_to_tell(store: Store, rank: int) -> bool:
     try:
         first: bytes = store.compare_set(_TOLD, "", str(rank))
     except RuntimeError:  # Whoever kept the store has ended, too.
