@@ -3,7 +3,7 @@
 Which coefficient leads to which L0 depends on the model, the layer and the width, and nobody can know it. So the L0 is
 what is asked for, and the coefficient is moved until it is held: an integral controller on its logarithm.
 
-B tokens, D d_in, F d_sae.
+B tokens, D d_in, F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from abc import abstractmethod
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from mistudio.sae.config import PenalisedConfig
@@ -54,13 +54,13 @@ class PenalisedStep(SparseStep[PenalisedType]):
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
         if not self.kept["begun"]:
-            first_SD = inputs_BD[:_FIRST_TOKENS]
-            code = self.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
-            _, smallest = keep_largest(code, self.k * first_SD.shape[0])
+            first_SD = inputs_BD[: self.mesh.first(_FIRST_TOKENS)]
+            code = self.encoder.above(first_SD, torch.zeros_like(self.weights.b_enc_F))
+            _, smallest = keep_largest(code, self.k * self.mesh.batch_tokens(code.tokens), self.mesh)
             self.begin(smallest)
             self.kept["begun"].fill_(True)
         live = self.look(inputs_BD)
-        self._adjust(float((live.code.values_N > 0).sum()) / inputs_BD.shape[0])
+        self._adjust(self.l0(live.code.values_N > 0, inputs_BD.shape[0]))
         return live
 
     @abstractmethod
@@ -102,6 +102,10 @@ class PenalisedStep(SparseStep[PenalisedType]):
         """The penalty's weight in this step."""
         share = 1.0 if self.config.coefficient is None else self.risen
         return float(self.kept["coefficient"]) * share
+
+    def l0(self, active_N: Bool[Tensor, " N"], tokens: int) -> float:
+        """Mean number of active latents per token over the whole batch, of which `tokens` are this process's."""
+        return self.mesh.everyone.total(float(active_N.sum())) / self.mesh.batch_tokens(tokens)
 
     def _adjust(self, l0: float) -> None:
         before = max(float(self.kept["l0"]), _LEAST) if self.kept["l0"] >= 0 else max(l0, _LEAST)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from mistudio.sae.collective import ALONE, Ranks, among_the_largest
 from mistudio.sae.kernels.protocol import AuxiliaryGradients
 from mistudio.sae.weights import Weights
 
@@ -25,6 +26,7 @@ def auxk(
     k: int,
     scale: float,
     with_bias: bool = True,
+    latents: Ranks = ALONE,
 ) -> tuple[AuxiliaryGradients, Float[Tensor, ""]]:
     """Let the k strongest dead latents of each token explain what the live ones leave over (Gao et al. 2024, §A.2).
 
@@ -36,6 +38,7 @@ def auxk(
         k: dead latents kept per token, at most.
         scale: factor that makes gradients of half derivatives.
         with_bias: whether the encoder bias has a say in how strong they are; it gets its gradient anyway.
+        latents: the processes that have the other latents; the k strongest are those of all of them.
 
     Returns:
         The gradients, and the loss per element of x.
@@ -48,15 +51,20 @@ def auxk(
         inputs_SD = inputs_BD[start : start + _SLICE]
         pre_SA = torch.addmm(b_enc_A, inputs_SD, W_enc_AD.T)
         values_SK, picked_SK = pre_SA.topk(min(k, dead_A.numel()), dim=-1, sorted=False)
-        acts_SA = pre_SA.zero_().scatter_(-1, picked_SK, values_SK.relu())
-        # The error is x̂ − x, so the dead latents' output shall equal its negative.
-        miss_SD = torch.addmm(error_BD[start : start + _SLICE], acts_SA, W_dec_AD)
+        acts_SA = pre_SA.zero_().scatter_(-1, picked_SK, _kept(values_SK.relu(), k, latents))
+        # The error is x̂ − x, so the dead latents' output shall equal its negative; one process brings it.
+        share_SD = error_BD[start : start + _SLICE] * (1.0 if latents.rank == 0 else 0.0)
+        miss_SD = latents.sum(torch.addmm(share_SD, acts_SA, W_dec_AD))
         slope_SA = (miss_SD @ W_dec_AD.T).mul_(acts_SA > 0)
         enc_AD.addmm_(slope_SA.T, inputs_SD)
         bias_A += slope_SA.sum(0)
         dec_AD.addmm_(acts_SA.T, miss_SD)
         loss += miss_SD.pow(2).sum()
     return AuxiliaryGradients(dead_A, enc_AD * scale, bias_A * scale, dec_AD * scale), loss / error_BD.numel()
+
+
+def _kept(values_SK: Float[Tensor, "S K"], k: int, latents: Ranks) -> Float[Tensor, "S K"]:
+    return values_SK if latents.size == 1 else values_SK * among_the_largest(values_SK, k, latents)
 
 
 def short_of_bound(

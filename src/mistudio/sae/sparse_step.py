@@ -2,8 +2,9 @@
 
 It costs 2dm FLOP a token for the encoder and about 8dk for everything after it:
 
-1. Encode in the fastest dtype, in slices of tokens small enough to be selected from while still in cache.
-2. Select the latents that are looked at, and their activations: the architecture's part.
+1. Encode and select the latents that are looked at (`kernels.encoding`), in slices of tokens small enough to be
+   selected from while still in cache.
+2. Say what their activations are: the architecture's part.
 3. Reconstruct from the live decoder rows, and multiply the error back onto them.
 4. Add what the architecture's penalty asks of each activation.
 5. Where latents are dead, give them a gradient of their own (`revival`), on the dead sub-matrix only.
@@ -19,7 +20,7 @@ B tokens, S tokens of a slice, D d_in, F d_sae, N latents looked at in all token
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -29,16 +30,16 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import TrainableSaeConfig
-from mistudio.sae.kernels.choice import kernels_for
+from mistudio.sae.kernels.choice import encoder_for, kernels_for
 from mistudio.sae.kernels.protocol import AuxiliaryGradients, Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
+from mistudio.sae.sharded_decoding import Decoding, ShardedDecoding
 from mistudio.sae.weights import Weights
 
-_SLICE = 256
-"""Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
 _WIDE = 1 / 24
 """Share of the latents looked at per token above which dense products are faster."""
 
@@ -75,7 +76,7 @@ class StepLoss:
     reconstruction: Float[Tensor, ""]
     """Mean squared error per element of x; of several prefixes of the latents the mean."""
     penalty: Float[Tensor, ""]
-    """What sparsity costs, in the same unit, after its coefficient."""
+    """What sparsity costs, in the same unit, after its coefficient; of this process's latents."""
     auxiliary: Float[Tensor, ""]
     """The AuxK loss, in the same unit, before its coefficient."""
     squared_error: Float[Tensor, ""]
@@ -93,7 +94,8 @@ class SparseStep(ABC, Generic[ConfigType]):
         config: the SAE.
         weights: master weights in float32; the caller updates them in place and then calls `refresh`.
         kernels: the sparse parts; the fastest for the device where not given.
-        gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
+        gemm_dtype: dtype of the encoder's matrix product; what is fastest and exact enough where not given.
+        mesh: the processes that take the step together; `weights` are this one's share of the latents.
     """
 
     faster: Mapping[str, float] = MappingProxyType({})
@@ -109,9 +111,11 @@ class SparseStep(ABC, Generic[ConfigType]):
         *,
         kernels: StepKernels | None = None,
         gemm_dtype: torch.dtype | None = None,
+        mesh: Mesh = SINGLE,
     ) -> None:
         self.config = config
         self.weights = weights
+        self.mesh = mesh
         self.gradients = weights.zeros_like()
         self.kept: dict[str, Tensor] = {}
         """What decides later steps beside the weights, updated in place."""
@@ -124,21 +128,20 @@ class SparseStep(ABC, Generic[ConfigType]):
         self.unit_norm = True
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
-        dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
-        self._wide = WideDecoding(dtype)
-        self._shadow_FD = torch.empty_like(weights.W_enc_FD, dtype=dtype)
-        self._pre_SF = torch.empty((_SLICE, weights.b_enc_F.shape[0]), dtype=dtype, device=weights.b_dec_D.device)
-        self.refresh()
+        self.encoder = encoder_for(weights, self.kernels, gemm_dtype)
+        self._wide = WideDecoding(gemm_dtype or fast_dtype(weights.b_dec_D.device))
 
     def refresh(self) -> None:
         """Take over the master weights after an update."""
-        self._shadow_FD.copy_(self.weights.W_enc_FD)
+        self.encoder.refresh()
 
     def __call__(self, x_BD: Float[Tensor, "B D"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
 
+        Where processes share out its tokens, the gradients are those of the whole batch, and the losses of the share.
+
         Args:
-            x_BD: float32 activations, as scaled for training.
+            x_BD: float32 activations, as scaled for training; this process's share of the batch.
             dead_F: latents that shall be revived; None where there are none.
         """
         scale = 2.0 / x_BD.numel()
@@ -158,6 +161,7 @@ class SparseStep(ABC, Generic[ConfigType]):
         )  # fmt: skip
         squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
         squared_norm += self._vectors(backward, slopes)
+        squared_norm = self.mesh.agree(self.gradients, squared_norm)
         return StepLoss(
             reconstruction.loss_B.sum() / x_BD.numel(),
             slopes.penalty,
@@ -190,29 +194,21 @@ class SparseStep(ABC, Generic[ConfigType]):
         return auxk(
             self.weights, inputs_BD, error_BD, dead_A,
             k=config.aux_k, scale=2 / inputs_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            latents=self.mesh.latents,
         )  # fmt: skip
 
-    def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
-        """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""
-        narrow_BD = inputs_BD.to(self._shadow_FD.dtype)
-        bias_F = self.weights.b_enc_F.to(self._shadow_FD.dtype)
-        for start in range(0, narrow_BD.shape[0], _SLICE):
-            slice_SD = narrow_BD[start : start + _SLICE]
-            yield torch.addmm(bias_F, slice_SD, self._shadow_FD.T, out=self._pre_SF[: slice_SD.shape[0]])
-
-    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> LiveCode:
-        """The positive pre-activations that exceed their latent's bound."""
-        return LiveCode.join([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
-
-    def _decoding(self, live: Live) -> StepKernels | WideDecoding:
-        dense = live.code.tokens * self.weights.b_enc_F.shape[0]
-        return self.kernels if live.code.values_N.shape[0] <= _WIDE * dense else self._wide
+    def _decoding(self, live: Live) -> Decoding:
+        dense, everyone = live.code.tokens * self.weights.b_enc_F.shape[0], self.mesh.everyone
+        wide = everyone.total(live.code.values_N.shape[0]) > _WIDE * everyone.total(dense)
+        decoding: Decoding = self._wide if wide else self.kernels
+        return decoding if self.mesh.latents.size == 1 else ShardedDecoding(decoding, self.mesh.latents)
 
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
         out = self.gradients
         # Each prefix has the decoder bias, and the encoder sees x − b_dec; an auxiliary loss stops at that input.
-        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - out.b_enc_F @ self.weights.W_enc_FD)
+        by_input_D = self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
+        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - by_input_D)
         for name, gradient in slopes.vectors.items():
             out.tensors()[name].copy_(gradient)
         if backward.auxiliary is not None:

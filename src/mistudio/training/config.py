@@ -24,8 +24,8 @@ class TrainConfig(Config):
     """Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
     Architectures that select from a whole batch select from each part."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
-    else are float32."""
+    """Format of the encoder's matrix product. Left to us, it is what is fastest: on processors with 8-bit dot products a
+    screening in these, and float32 for whatever may be active; else bfloat16 or float32. All else is float32."""
     buffer_tokens: int = Field(default=262_144, gt=0)
     """Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number."""
     lr: float | None = Field(default=None, gt=0)
@@ -71,6 +71,8 @@ class TrainConfig(Config):
     is not given."""
     seed: int = 0
     """Seed of the weights and of the order of the data."""
+    data_seed: int | None = Field(default=None, ge=0)
+    """Seed of the order of the data, where it is not to be `seed`; the members of a sweep have one order."""
 
     @model_validator(mode="after")
     def _k_falls(self) -> TrainConfig:
@@ -82,6 +84,11 @@ class TrainConfig(Config):
     def steps(self) -> int:
         """Training steps: whole batches that fit into `tokens`, at least one."""
         return max(1, self.tokens // self.batch_size)
+
+    @property
+    def order_seed(self) -> int:
+        """Seed of the order of the data, given or not."""
+        return self.seed if self.data_seed is None else self.data_seed
 
     def dead_after(self) -> int:
         """Tokens of silence after which a latent counts as dead."""

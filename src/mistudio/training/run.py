@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import Diverged
+from mistudio.errors import BadInput, Diverged
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import SaeConfig
 from mistudio.sae.initial import initial_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
@@ -66,22 +67,30 @@ class TrainingRun:
         config: the run.
         start: what is done to the activations, and their centre.
         device: where to train.
+        mesh: the processes that train together; all make the same calls.
+
+    Raises:
+        BadInput: the processes can't divide this work.
     """
 
-    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device) -> None:
+    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device, mesh: Mesh = SINGLE) -> None:
         self.config = config
-        self.normalisation = start.normalisation.to(device)
+        tensors = {name: tensor.to(device) for name, tensor in start.normalisation.tensors().items()}
+        self.normalisation = start.normalisation.restored(mesh.same_everywhere(tensors))
         self.steps_done = 0
-        centre_D = start.centre_D.to(device)
+        self.mesh = mesh
         self._training = TRAININGS[config.sae.architecture]
-        weights = initial_weights(
-            config.sae.width(len(centre_D)), centre_D, seed=config.seed, more=self._training.tensors
-        )
-        self._step = self._training.step(config.sae, weights, gemm_dtype=_DTYPES[config.precision])
+        self._width = config.sae.width(len(start.centre_D))
+        centre_D = mesh.everyone.broadcast(start.centre_D.to(device)).cpu()
+        # All latents together may not fit on the device.
+        every = initial_weights(self._width, centre_D, seed=config.seed, more=self._training.tensors)
+        weights = mesh.shard(every).map(lambda tensor: tensor.to(device))
+        self._step = self._training.step(config.sae, weights, gemm_dtype=_DTYPES[config.precision], mesh=mesh)
         self._accumulation = Accumulation(self._step, config.accumulate)
+        self._check_divisible()
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
-        self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device)
-        self._lr = config.learning_rate(weights.b_enc_F.shape[0])
+        self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device, mesh.tokens)
+        self._lr = config.learning_rate(self._width)
         self._device = device
 
     @property
@@ -103,14 +112,14 @@ class TrainingRun:
         """Train on one batch of raw activations.
 
         Args:
-            acts_BD: any float dtype.
+            acts_BD: any float dtype; the whole batch, also where this process takes a share of it.
             report: also compute the batch's numbers, which waits for the device.
 
         Raises:
             Diverged: the gradient is no longer finite; the weights are left as they were.
         """
         config = self.config
-        raw_BD = acts_BD.to(self._device, torch.float32)
+        raw_BD = self.mesh.rows(acts_BD).to(self._device, torch.float32)
         x_BD = self.normalisation.apply(raw_BD)
         self._follow_schedules()
         loss = self._accumulation(x_BD, self._dead_F() if config.revive == "auxk" else None)
@@ -135,12 +144,30 @@ class TrainingRun:
             self.firing.restart_count()  # The firing shares that are saved are those of the last fifth.
         return self._report(raw_BD, x_BD, loss, lr) if report else None
 
+    def _check_divisible(self) -> None:
+        config, latents, everyone = self.config, self.mesh.latents, self.mesh.everyone
+        if latents.size > 1 and len(self._step.ends) > 1:
+            raise BadInput(
+                f"The latents of {config.sae.architecture} can't be divided among processes.",
+                remedy="Leave out --latent-shards: the processes then share out the tokens.",
+            )
+        if everyone.size > 1 and config.revive == "resample":
+            raise BadInput(
+                "Dead latents are resampled by a single process only.",
+                remedy="Use --revive auxk, or leave out torchrun.",
+            )
+        if latents.size > 1 and config.accumulate > 1:
+            raise BadInput(
+                "Batches are not worked through in parts where processes divide the latents.",
+                remedy="Leave out --accumulate, or choose a smaller --batch-size.",
+            )
+
     def _dead_F(self) -> Tensor | None:
-        """The dead latents, if there can be any and there are."""
+        """The dead latents, if there can be any and any process has one."""
         if self.tokens_done < self.config.dead_after():
             return None
         dead_F = self.firing.dead_F()
-        return dead_F if bool(dead_F.any()) else None
+        return dead_F if self.mesh.latents.total(bool(dead_F.any())) else None
 
     def _follow_schedules(self) -> None:
         config, step = self.config, self._step
@@ -164,24 +191,31 @@ class TrainingRun:
             )  # fmt: skip
 
     def _report(self, raw_BD: Tensor, x_BD: Tensor, loss: StepLoss, lr: float) -> Report:
-        squared, variance = self.normalisation.squares(loss.error_BD, raw_BD) or (
-            float(loss.squared_error),
-            float((x_BD - x_BD.mean(0)).pow(2).sum()),
-        )
+        tokens, latents, everyone = self.mesh.tokens, self.mesh.latents, self.mesh.everyone
+        squared, variance = self._squares(raw_BD, x_BD, loss)
         return Report(
             step=self.steps_done,
             tokens=self.tokens_done,
-            loss=float(loss.reconstruction),
-            auxiliary_loss=float(loss.auxiliary),
-            penalty=float(loss.penalty),
+            loss=tokens.total(float(loss.reconstruction)) / tokens.size,
+            auxiliary_loss=tokens.total(float(loss.auxiliary)) / tokens.size,
+            penalty=everyone.total(float(loss.penalty)) / tokens.size,
             coefficient=self._step.coefficient if isinstance(self._step, PenalisedStep) else 0.0,
             fvu=squared / variance if variance else 0.0,
-            l0=float((loss.code.values_N > 0).sum()) / x_BD.shape[0],
-            dead_share=float(self.firing.dead_F().float().mean()),
-            revived=self.firing.take_revived(),
+            l0=everyone.total(float((loss.code.values_N > 0).sum())) / self.mesh.batch_tokens(x_BD.shape[0]),
+            dead_share=latents.total(float(self.firing.dead_F().sum())) / self._width,
+            revived=round(latents.total(self.firing.take_revived())),
             lr=lr,
             gradient_norm=loss.gradient_norm,
         )
+
+    def _squares(self, raw_BD: Tensor, x_BD: Tensor, loss: StepLoss) -> tuple[float, float]:
+        """Σ‖x−x̂‖² and Σ‖x−x̄‖² over the whole batch."""
+        tokens = self.mesh.tokens
+        found = self.normalisation.squares(torch.cat(tokens.gather(loss.error_BD)), torch.cat(tokens.gather(raw_BD)))
+        if found is not None:
+            return found
+        mean_D = tokens.sum(x_BD.mean(0)) / tokens.size
+        return tokens.total(float(loss.squared_error)), tokens.total(float((x_BD - mean_D).pow(2).sum()))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that decides the next step: tensors by name, and plain facts."""

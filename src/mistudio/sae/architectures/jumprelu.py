@@ -46,7 +46,7 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
         threshold_F = self.weights.more["log_threshold_F"].exp()
-        found = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
+        found = self.encoder.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
         active_N = found.values_N > threshold_F[found.latents_N]
         return Live(found.with_values(found.values_N * active_N), found.values_N)
 
@@ -86,8 +86,8 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
                 return height_N.sum() * each, 0.0, (1 - height_N.square()) * (self.config.tanh_scale * each)
             case "quadratic":
                 tokens, wanted = x_BD.shape[0], self.k
-                off = float(active_N.sum()) / tokens / wanted - 1
-                penalty = torch.tensor(coefficient * off * off, device=x_BD.device)
+                off = self.l0(active_N, tokens) / wanted - 1
+                penalty = torch.tensor(coefficient * off * off / self.mesh.latents.size, device=x_BD.device)
                 return penalty, coefficient * 2 * off / (wanted * tokens), nothing_N
 
     @property
