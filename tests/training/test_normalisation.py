@@ -14,7 +14,15 @@ from mistudio.sae.registry import ARCHITECTURES
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.sae.weights import Weights
 from mistudio.training.config import TrainConfig
-from mistudio.training.normalisation import NORMALISATIONS, RIDGE, LayerNorm, Normalisation, Scale, Whitening
+from mistudio.training.normalisation import (
+    NORMALISATIONS,
+    RIDGE,
+    LayerNorm,
+    Normalisation,
+    NormalisationName,
+    Scale,
+    Whitening,
+)
 from mistudio.training.train import train
 from tests.training.conftest import PlantedSource
 from tests.training.test_train import StopAfter, assert_same_training, lines_of
@@ -51,7 +59,7 @@ def folded(sae: SparseAutoencoder, by: Normalisation) -> SparseAutoencoder:
 @each
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_folded_sae_does_for_raw_activations_what_the_trained_one_does_for_normalised_ones(
-    name: str, architecture: str, sample_BD: Tensor
+    name: NormalisationName, architecture: str, sample_BD: Tensor
 ) -> None:
     by = NORMALISATIONS[name].of(sample_BD)
     x_BD = sample_BD[:200]
@@ -67,7 +75,7 @@ def test_the_folded_sae_does_for_raw_activations_what_the_trained_one_does_for_n
 
 
 @each
-def test_undoing_gives_back_what_was_normalised(name: str, sample_BD: Tensor) -> None:
+def test_undoing_gives_back_what_was_normalised(name: NormalisationName, sample_BD: Tensor) -> None:
     by = NORMALISATIONS[name].of(sample_BD)
     torch.testing.assert_close(by.undo(by.apply(sample_BD), sample_BD), sample_BD, rtol=1e-4, atol=1e-3)
     again = NORMALISATIONS[name].restored(by.tensors())
@@ -126,7 +134,7 @@ def test_there_is_nothing_to_whiten_where_all_tokens_are_the_same() -> None:
 @each
 @pytest.mark.parametrize("architecture", ["topk", "jumprelu"])
 def test_a_training_logs_the_fvu_of_raw_activations_and_resumes_bit_for_bit(
-    name: str, architecture: str, source: PlantedSource, config: TrainConfig, tmp_path: Path
+    name: NormalisationName, architecture: str, source: PlantedSource, config: TrainConfig, tmp_path: Path
 ) -> None:
     options = {"normalisation": name, "sae": {"architecture": architecture, "k": 3, "d_sae": 64, "aux_k": 16}}
     config = TrainConfig.model_validate(config.model_dump() | options)

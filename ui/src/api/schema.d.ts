@@ -3293,6 +3293,12 @@ export interface components {
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
             coefficient?: number | null;
+            /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
         };
         /**
          * GenerateConfig
@@ -3779,6 +3785,12 @@ export interface components {
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
             coefficient?: number | null;
+            /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
             /**
              * Penalty
              * @description What active latents cost: their number (step), a smooth count of them (tanh: Anthropic, January 2025), or the
@@ -5259,6 +5271,12 @@ export interface components {
              */
             coefficient?: number | null;
             /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
+            /**
              * Decoder Norm
              * @description Rows of the decoder keep norm 1, or are free and each activation is penalised times its row's norm.
              * @default unit
@@ -6187,14 +6205,21 @@ export interface components {
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
+             *       "accumulate": 1,
+             *       "precision": "auto",
              *       "buffer_tokens": 262144,
              *       "warmup_steps": 100,
+             *       "lr_schedule": "linear",
              *       "decay_share": 0.2,
+             *       "k_share": 0.2,
+             *       "coefficient_share": 0,
              *       "beta1": 0.9,
              *       "beta2": 0.999,
              *       "eps": 1e-8,
              *       "gradient_clip": 1,
+             *       "normalisation": "scale",
              *       "b_dec_start": "geometric_median",
+             *       "revive": "auxk",
              *       "log_every": 10,
              *       "seed": 0
              *     }
@@ -6231,6 +6256,21 @@ export interface components {
              */
             batch_size: number;
             /**
+             * Accumulate
+             * @description Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
+             *     Architectures that select from a whole batch select from each part.
+             * @default 1
+             */
+            accumulate: number;
+            /**
+             * Precision
+             * @description Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
+             *     else are float32.
+             * @default auto
+             * @enum {string}
+             */
+            precision: "auto" | "float32" | "bfloat16";
+            /**
              * Buffer Tokens
              * @description Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number.
              * @default 262144
@@ -6248,11 +6288,36 @@ export interface components {
              */
             warmup_steps: number;
             /**
+             * Lr Schedule
+             * @description How the learning rate falls over the last `decay_share` of the steps: in a line, on a cosine, or not at all.
+             * @default linear
+             * @enum {string}
+             */
+            lr_schedule: "linear" | "cosine" | "constant";
+            /**
              * Decay Share
-             * @description Share of the steps, at the end, over which the learning rate falls linearly to 0.
+             * @description Share of the steps, at the end, over which the learning rate falls to 0.
              * @default 0.2
              */
             decay_share: number;
+            /**
+             * K Start
+             * @description Active latents per token that the run starts with; they fall to `k` over the first `k_share` of the steps.
+             */
+            k_start?: number | null;
+            /**
+             * K Share
+             * @description Share of the steps, at the beginning, over which `k_start` falls to `k`.
+             * @default 0.2
+             */
+            k_share: number;
+            /**
+             * Coefficient Share
+             * @description Share of the steps, at the beginning, over which a penalty's given `coefficient` rises from 0; one that is found
+             *     needs none.
+             * @default 0
+             */
+            coefficient_share: number;
             /**
              * Beta1
              * @description Adam's decay of the first moment.
@@ -6278,6 +6343,14 @@ export interface components {
              */
             gradient_clip: number | null;
             /**
+             * Normalisation
+             * @description What is done to activations first: nothing; one factor for all, so that their mean norm is √d; each token to mean
+             *     0 and deviation 1; or every direction to variance 1. All but layer_norm are folded into the saved weights.
+             * @default scale
+             * @enum {string}
+             */
+            normalisation: "none" | "scale" | "layer_norm" | "whiten";
+            /**
              * B Dec Start
              * @description What the decoder bias starts from, taken over a sample of activations.
              * @default geometric_median
@@ -6289,6 +6362,20 @@ export interface components {
              * @description A latent silent for this many tokens is dead; an eighth of the run, at most 10 million, where it is not given.
              */
             dead_after_tokens?: number | null;
+            /**
+             * Revive
+             * @description What brings dead latents back: they learn to explain the error of the others (`aux_k`), or are given the
+             *     directions of badly reconstructed tokens every so often, or nothing does.
+             * @default auxk
+             * @enum {string}
+             */
+            revive: "auxk" | "resample" | "none";
+            /**
+             * Resample Every
+             * @description With resample: steps between two of them, none while the learning rate falls; as many as make a latent dead where
+             *     it is not given.
+             */
+            resample_every?: number | null;
             /**
              * Log Every
              * @description Steps between two lines of training.jsonl.
@@ -6362,14 +6449,21 @@ export interface components {
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
+             *       "accumulate": 1,
+             *       "precision": "auto",
              *       "buffer_tokens": 262144,
              *       "warmup_steps": 100,
+             *       "lr_schedule": "linear",
              *       "decay_share": 0.2,
+             *       "k_share": 0.2,
+             *       "coefficient_share": 0,
              *       "beta1": 0.9,
              *       "beta2": 0.999,
              *       "eps": 1e-8,
              *       "gradient_clip": 1,
+             *       "normalisation": "scale",
              *       "b_dec_start": "geometric_median",
+             *       "revive": "auxk",
              *       "log_every": 10,
              *       "seed": 0
              *     }
