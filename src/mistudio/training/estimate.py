@@ -151,9 +151,9 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
         Part("SAE", 4 * numbers + 4 * width, "The finished weights, in float32."),
         Part(
             "checkpoints",
-            2 * checkpoint if config.steps > config.checkpoint_steps() else checkpoint,
-            "Weights, moments and buffer; two of them for a moment, while the new one replaces the old one. They are "
-            "removed when the SAE is finished.",
+            checkpoint * (1 + min(config.keep_checkpoints, (config.steps - 1) // config.checkpoint_steps())),
+            "Weights, moments and buffer; one more than are kept, for a moment, while a new one replaces the oldest. "
+            "They are removed when the SAE is finished.",
         ),
         Part("log", 260 * lines, "A line every few steps."),
     )

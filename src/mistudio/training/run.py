@@ -55,9 +55,12 @@ class TrainingRun:
         config: the run.
         start: scale and centre of the activations.
         device: where to train.
+        learning_rate: the highest one; the configuration's where not given.
     """
 
-    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, start: StartingPoint, device: torch.device, *, learning_rate: float | None = None
+    ) -> None:
         self.config = config
         self.scale = start.scale
         self.steps_done = 0
@@ -69,7 +72,7 @@ class TrainingRun:
         self._step = self._training.step(config.sae, weights)
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
         self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device)
-        self._lr = config.learning_rate(weights.b_enc_F.shape[0])
+        self.learning_rate = learning_rate or config.learning_rate(weights.b_enc_F.shape[0])
         self._device = device
 
     @property
@@ -105,7 +108,7 @@ class TrainingRun:
         loss = self._step(x_BD, dead_F)
         if not math.isfinite(loss.gradient_norm):
             raise Diverged(f"The gradient is no longer finite after {self.steps_done:,} steps.")
-        lr = self._lr * lr_factor(self.steps_done, config.steps, config.warmup_steps, config.decay_share)
+        lr = self.learning_rate * lr_factor(self.steps_done, config.steps, config.warmup_steps, config.decay_share)
         clip = config.gradient_clip
         clipped = min(1.0, clip / loss.gradient_norm) if clip and loss.gradient_norm > 0 else 1.0
         self._step.kernels.adam(
@@ -145,6 +148,7 @@ class TrainingRun:
             "adam_steps": self.moments.steps,
             "counted_tokens": self.firing.counted_tokens,
             "scale": self.scale,
+            "learning_rate": self.learning_rate,
         }
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -160,5 +164,6 @@ class TrainingRun:
         self.firing.counted_tokens = int(facts["counted_tokens"])
         self.moments.steps = int(facts["adam_steps"])
         self.scale = float(facts["scale"])
+        self.learning_rate = float(facts.get("learning_rate", self.learning_rate))
         self.steps_done = int(facts["step"])
         self._step.refresh()

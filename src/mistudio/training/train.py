@@ -15,7 +15,6 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,17 +23,19 @@ from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import new_directory, write_json
 from mistudio.artifacts.kinds import Kind
-from mistudio.artifacts.manifest import Artifact, open_artifact, seal
+from mistudio.artifacts.manifest import Artifact, open_artifact
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
-from mistudio.sae.native_file import save_sae
-from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
+from mistudio.training.checkpoint import load_checkpoint, run_at, save_checkpoint
 from mistudio.training.config import TrainConfig
+from mistudio.training.held_back import HeldBack
 from mistudio.training.layout import LOG, RUN, latest_checkpoint
+from mistudio.training.rate_search import rate_of
+from mistudio.training.result import Origin, finish, last_report
 from mistudio.training.run import Report, TrainingRun
-from mistudio.training.starting_point import StartingPoint, starting_point
+from mistudio.training.starting_point import starting_point
+from mistudio.training.validation import Validation
 
 _SAMPLE_TOKENS = 20_000
 
@@ -73,6 +74,10 @@ def train(
             remedy="Choose a smaller --k, or a larger --expansion or --d-sae.",
         )
     with new_directory(Path(out), resumable=True) as folder:
+        validation = None
+        if config.validation.validate_every is not None:
+            source = HeldBack(source, config.validation.validation_tokens)
+            validation = Validation(config, source.acts_ND, folder)
         stream = ShuffledStream(
             source,
             StreamConfig(
@@ -83,21 +88,21 @@ def train(
             progress=progress,
         )
         _claim(folder, source, config)
-        run, seconds = _start_or_resume(
-            folder, source, config, stream, torch.device(device) if device else best_device()
-        )
+        place = torch.device(device) if device else best_device()
+        run, seconds = _start_or_resume(folder, source, config, stream, place, validation, progress)
         try:
-            report, seconds = _loop(run, stream, folder, progress, seconds)
+            report, seconds = _loop(run, stream, folder, progress, seconds, validation)
         except Diverged:
             shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
             raise
-        _finish(run, source, report, seconds, folder)
+        finish(run, Origin.of(source), report, seconds, folder, validation)
     return open_artifact(Path(out), Kind.SAE)
 
 
 def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
     """Write down what this run is, or check that it is still the same."""
     wanted = json.loads(json.dumps({"config": config.model_dump(mode="json"), "source": source.identity}))
+    wanted["origin"] = Origin.of(source).model_dump(mode="json")
     path = folder / RUN
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -118,30 +123,50 @@ def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
 
 
 def _start_or_resume(
-    folder: Path, source: ActivationSource, config: TrainConfig, stream: ShuffledStream, device: torch.device
+    folder: Path,
+    source: ActivationSource,
+    config: TrainConfig,
+    stream: ShuffledStream,
+    device: torch.device,
+    validation: Validation | None,
+    progress: Progress,
 ) -> tuple[TrainingRun, float]:
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
+        if validation is not None:
+            validation.begin(None)
         (folder / LOG).write_bytes(b"")
         start = starting_point(source.sample(_SAMPLE_TOKENS), config.b_dec_start)
-        return TrainingRun(config, start, device), 0.0
+        rate = rate_of(config, source, start, folder, device, progress) if config.lr == "auto" else None
+        return TrainingRun(config, start, device, learning_rate=rate), 0.0
     tensors, facts = load_checkpoint(checkpoint, stream)
-    run = TrainingRun(config, StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"]), device)
-    run.restore(tensors, facts)
+    run = run_at(config, tensors, facts, device)
+    if validation is not None:
+        validation.begin(facts["validation"])
     os.truncate(folder / LOG, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
     return run, float(facts["seconds"])
 
 
 def _loop(
-    run: TrainingRun, stream: ShuffledStream, folder: Path, progress: Progress, seconds_before: float
+    run: TrainingRun,
+    stream: ShuffledStream,
+    folder: Path,
+    progress: Progress,
+    seconds_before: float,
+    validation: Validation | None,
 ) -> tuple[Report, float]:
     config, started = run.config, time.monotonic()
-    report = _last_line(folder)
+    report = last_report(folder)
 
     def save() -> None:
         tensors, facts = run.state()
-        facts |= {"log_bytes": (folder / LOG).stat().st_size, "seconds": elapsed()}
-        save_checkpoint(folder, run.steps_done, tensors, facts, stream)
+        facts |= place_in_log() | ({"validation": validation.state()} if validation is not None else {})
+        save_checkpoint(folder, run.steps_done, tensors, facts, stream, config.keep_checkpoints)
+        if validation is not None:
+            validation.checkpoint_saved()
+
+    def place_in_log() -> dict[str, float]:
+        return {"log_bytes": (folder / LOG).stat().st_size, "seconds": elapsed()}
 
     def elapsed() -> float:
         return seconds_before + time.monotonic() - started
@@ -158,6 +183,8 @@ def _loop(
                     log.write(json.dumps({**new._asdict(), "seconds": round(elapsed(), 3)}) + "\n")
                     log.flush()
                 progress.advance("train", run.tokens_done, config.steps * config.batch_size, **_shown(report))
+                if validation is not None and validation.due(run) and validation.look(run, place_in_log()):
+                    break
                 if run.steps_done % config.checkpoint_steps() == 0 and not last:
                     save()
     except Interrupted:
@@ -170,46 +197,3 @@ def _loop(
 
 def _shown(report: Report | None) -> dict[str, float]:
     return {} if report is None else {"fvu": report.fvu, "dead": report.dead_share}
-
-
-def _last_line(folder: Path) -> Report | None:
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    if not lines:
-        return None
-    content = json.loads(lines[-1])
-    return Report(**{name: content[name] for name in Report._fields})
-
-
-def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds: float, folder: Path) -> None:
-    config, weights = run.result()
-    sae = SparseAutoencoder(
-        config,
-        weights,
-        hook=source.hook,
-        model_name=source.model_name,
-        metadata=_provenance(run, source),
-    )
-    save_sae(sae, folder, firing_share_F=run.firing.firing_share_F())
-    seal(
-        folder,
-        Kind.SAE,
-        config=run.config.model_dump(mode="json"),
-        inputs=source.inputs,
-        metrics={
-            **report._asdict(),
-            "seconds": round(seconds, 1),
-            "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
-            "learning_rate": run.config.learning_rate(sae.d_sae),
-            "token_filter": source.filter.describe(),
-            "excluded": source.excluded,
-        },
-    )
-
-
-def _provenance(run: TrainingRun, source: ActivationSource) -> dict[str, Any]:
-    return {
-        "training_architecture": run.config.sae.architecture,
-        "training_tokens": run.tokens_done,
-        "training_scale": run.scale,
-        "token_filter": source.filter.describe(),
-    }
