@@ -35,17 +35,17 @@ def watch():
 
 threading.Thread(target=watch, daemon=True).start()
 from mistudio.activations.stream import RecordedSource
-from mistudio.training import train as module
+from mistudio.training import together, train as module
 from mistudio.training.config import TrainConfig
 
-save = module.save_checkpoint
+save = together.save_checkpoint
 
 def saved(folder, *rest):
     save(folder, *rest)
     files = [path for path in (folder / sys.argv[5]).rglob("*") if path.is_file()]
     highest["checkpoints"] = max(highest["checkpoints"], sum(path.stat().st_size for path in files))
 
-module.save_checkpoint = saved
+together.save_checkpoint = saved
 source = RecordedSource(sys.argv[1], hook=sys.argv[2])
 module.train(source, TrainConfig.model_validate_json(sys.argv[3]), sys.argv[4])
 print(json.dumps(highest))

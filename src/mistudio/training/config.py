@@ -76,11 +76,18 @@ class TrainConfig(Config):
     """Tokens that never train, the best state and early stop."""
     seed: int = 0
     """Seed of the weights and of the order of the data."""
+    data_seed: int | None = Field(default=None, ge=0)
+    """Seed of the order of the data, where it is not to be `seed`; the members of a sweep have one order."""
 
     @property
     def steps(self) -> int:
         """Training steps: whole batches that fit into `tokens`, at least one."""
         return max(1, self.tokens // self.batch_size)
+
+    @property
+    def order_seed(self) -> int:
+        """Seed of the order of the data, given or not."""
+        return self.seed if self.data_seed is None else self.data_seed
 
     def dead_after(self) -> int:
         """Tokens of silence after which a latent counts as dead."""

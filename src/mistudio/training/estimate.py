@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mistudio.activations.estimate import PROGRAM, RunningModel
 from mistudio.hardware import Estimate, Part, Reached, time_for
 from mistudio.training.config import TrainConfig
+from mistudio.training.trial_plan import trial_steps
 
 _SLICE = 256
 _KEPT_BLOCKS = 7
@@ -93,7 +94,9 @@ def flop_per_token(config: TrainConfig, activations: Activations) -> float:
 def _time(
     config: TrainConfig, activations: Activations, reached: Sequence[Reached], model_reached: Sequence[Reached]
 ) -> tuple[float | None, str]:
-    tokens, flop = config.steps * config.batch_size, flop_per_token(config, activations)
+    steps, flop = config.steps, flop_per_token(config, activations)
+    searching = 4 * trial_steps(config) if config.lr == "auto" else 0
+    tokens = (steps + searching) * config.batch_size
     if activations.model is None or not model_reached:
         return time_for(tokens, flop, reached)
     ahead = activations.model.flop_per_token

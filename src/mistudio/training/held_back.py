@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
-from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.block import ActivationBlock, Part
+from mistudio.activations.outliers import JointFilter, TokenFilter
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.manifest import Input
 from mistudio.errors import EmptyCorpus
@@ -61,6 +61,11 @@ class HeldBack:
         return self._source.d_in
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """Which columns are whose."""
+        return self._source.parts
+
+    @property
     def hook(self) -> str:
         """The hook point."""
         return self._source.hook
@@ -81,7 +86,7 @@ class HeldBack:
         return self._source.n_tokens - len(self.acts_ND)
 
     @property
-    def filter(self) -> TokenFilter:
+    def filter(self) -> TokenFilter | JointFilter:
         """What was left out of the other source."""
         return self._source.filter
 

@@ -29,21 +29,15 @@ from mistudio.artifacts.atomic import write_json
 from mistudio.config import Config
 from mistudio.errors import Diverged
 from mistudio.progress import Progress
-from mistudio.sae.config import BatchSelectionConfig, PenalisedConfig, TopKConfig
-from mistudio.training.config import TrainConfig, ValidationConfig
+from mistudio.training.config import TrainConfig
 from mistudio.training.layout import RATE_SEARCH
 from mistudio.training.run import TrainingRun
 from mistudio.training.starting_point import StartingPoint
+from mistudio.training.trial_plan import LARGEST_SHARE, compressed, trial_steps
 from mistudio.training.validation import measure
 
 EXPONENT = 0.2
 """How fast the best rate falls with the number of steps."""
-_SHARE = 0.03
-"""A trial's steps as a share of the run's; five trials are about 12 % of a run, as the hopeless ones are given up."""
-_STEPS = (12, 200)
-"""Fewest and most steps of a trial."""
-_LARGEST_SHARE = 0.15
-"""No new trial begins that would take the search beyond this share of the run."""
 _MOST_TRIALS = 7
 _HELD_TOKENS = 4096
 _BEHIND = 1.2
@@ -81,7 +75,13 @@ class _Sample(NamedTuple):
 
 
 def search_rate(
-    config: TrainConfig, source: ActivationSource, start: StartingPoint, device: torch.device, progress: Progress
+    config: TrainConfig,
+    source: ActivationSource,
+    start: StartingPoint,
+    device: torch.device,
+    progress: Progress,
+    *,
+    columns: slice = slice(None),
 ) -> RateSearch:
     """Choose the learning rate of a run; the seed decides the result.
 
@@ -91,16 +91,17 @@ def search_rate(
         start: where the run starts.
         device: where to train.
         progress: told of each trial; asked between steps whether to stop.
+        columns: of the source, those that the run reads.
 
     Raises:
         Interrupted: `progress` asked to stop; the search begins anew next time.
     """
     began = time.monotonic()
-    rule = config.learning_rate(config.sae.width(source.d_in))
+    rule = config.learning_rate(config.sae.width(len(start.centre_D)))
     steps = trial_steps(config)
     if steps == 0:
         return RateSearch(chosen=rule, searched=False)
-    trials = _Trials(config, steps, _sample(config, source, steps), start, device, progress)
+    trials = _Trials(config, steps, _sample(config, source, steps, columns), start, device, progress)
     trials.climb(min(_RANGE[1] / 4, rule * (config.steps / steps) ** EXPONENT))
     best = trials.best()
     if best is None:  # Every rate diverged: the run will say so itself.
@@ -122,40 +123,17 @@ def rate_of(
     folder: Path,
     device: torch.device,
     progress: Progress,
+    *,
+    columns: slice = slice(None),
 ) -> float:
     """The rate that was found for the run of a folder, or is found now and written down there."""
     path = folder / RATE_SEARCH
     if path.is_file():
         return RateSearch.model_validate_json(path.read_text(encoding="utf-8")).chosen
-    found = search_rate(config, source, start, device, progress)
+    found = search_rate(config, source, start, device, progress, columns=columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, found.model_dump(mode="json"))
     return found.chosen
-
-
-def trial_steps(config: TrainConfig) -> int:
-    """Steps of a trial; 0 where the run is too short for three of them."""
-    fewest, most = _STEPS
-    steps = min(most, max(fewest, round(_SHARE * config.steps)))
-    return steps if 3 * steps <= _LARGEST_SHARE * config.steps else 0
-
-
-def compressed(config: TrainConfig, lr: float, steps: int) -> TrainConfig:
-    """The run in fewer steps: what is counted in steps or tokens shrinks with them."""
-    share, sae = steps / config.steps, config.sae
-    if isinstance(sae, BatchSelectionConfig | PenalisedConfig):
-        shared = {name: getattr(sae, name) for name in TopKConfig.model_fields if name != "architecture"}
-        sae = TopKConfig(**shared)
-    return config.model_copy(
-        update={
-            "sae": sae,
-            "lr": lr,
-            "tokens": steps * config.batch_size,
-            "warmup_steps": round(config.warmup_steps * share),
-            "dead_after_tokens": max(config.batch_size, round(config.dead_after() * share)),
-            "validation": ValidationConfig(),
-        }
-    )
 
 
 class _Trials:
@@ -182,8 +160,8 @@ class _Trials:
         self._first = first
         for power in (0, 1, -1):
             self._try(power)
-        while (power := self._next()) is not None:
-            self._try(power)
+        while (further := self._next()) is not None:
+            self._try(further)
 
     def best(self) -> float | None:
         """The best rate, between those that were tried; None where all diverged."""
@@ -195,7 +173,7 @@ class _Trials:
 
     def _next(self) -> int | None:
         spent = sum(trial.steps for trial in self.done.values())
-        if len(self.done) >= _MOST_TRIALS or spent + self._steps > _LARGEST_SHARE * self._config.steps:
+        if len(self.done) >= _MOST_TRIALS or spent + self._steps > LARGEST_SHARE * self._config.steps:
             return None
         found = {power: trial.fvu for power, trial in self.done.items() if trial.fvu is not None}
         at = min(found, key=lambda power: found[power]) if found else min(self.done)
@@ -215,11 +193,11 @@ class _Trials:
         """The held-out FVU of a trial; None where it diverged or was given up."""
         halfway = self._steps // 2
         try:
-            for number, acts_BD in enumerate(self._sample.train_ND.split(self._config.batch_size), start=1):
+            for number, acts_BD in enumerate(torch.split(self._sample.train_ND, self._config.batch_size), start=1):
                 self._progress.checkpoint()
                 report = run.step(acts_BD, report=number == halfway)
                 tried = len(self.done) * self._steps + number
-                self._progress.advance("find the learning rate", tried, None, lr=run.config.lr or 0.0)
+                self._progress.advance("find the learning rate", tried, None, lr=run.learning_rate)
                 if report is not None:
                     if self._halfway and not report.fvu <= _BEHIND * min(self._halfway):
                         return None
@@ -240,12 +218,12 @@ def _vertex(found: dict[int, float], at: int) -> float:
     return (low - high) / (2 * curvature) if curvature > 0 else 0.0
 
 
-def _sample(config: TrainConfig, source: ActivationSource, steps: int) -> _Sample:
+def _sample(config: TrainConfig, source: ActivationSource, steps: int, columns: slice) -> _Sample:
     """The first tokens of the run, mixed; of those the last ones are held out."""
     wanted = steps * config.batch_size
     blocks, found = [], 0
     for block in source.blocks(epoch=0):
-        blocks.append(block.acts_BD)
+        blocks.append(block.acts_BD[:, columns])
         found += len(block)
         if found >= wanted + _HELD_TOKENS:
             break

@@ -185,7 +185,7 @@ def measure(run: TrainingRun, acts_ND: Float[Tensor, "N D"]) -> Quality:
     reconstruction, active = Reconstruction(), 0
     with torch.no_grad():
         sae = SparseAutoencoder(*run.result(), hook="", model_name="")
-        for x_BD in acts_ND.split(_SLICE):
+        for x_BD in torch.split(acts_ND, _SLICE):
             x_BD = x_BD.to(sae.W_dec_FD.device).float()
             code = sae.encode_sparse(x_BD)
             reconstruction.update(x_BD, sae.decode_sparse(code))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.progress import Progress
+from mistudio.training.advice import advice, hindsight
 from mistudio.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ def train(
         path = inputs.place(context.obj, Kind.SAE, out, *parts)
         if resume:
             _check_begun(path)
+        for each in advice(config, source.d_in, source.n_tokens):
+            console.remark(f"Note: {each.sentence}")
         artifact = run(source, config, path, progress=progress)
     metrics = artifact.manifest.metrics
     if as_json:
@@ -83,9 +87,27 @@ def train(
             "FVU of the last batch": metrics["fvu"],
             "dead latents": f"{metrics['dead_share']:.1%}",
             "left out": metrics["token_filter"]["rule"].removeprefix("excluded: "),
+            **_how_it_was_found(metrics),
         },
     )
+    ended = {name: metrics[name] for name in ("step", "l0", "dead_share")}
+    for each in hindsight(config, config.sae.width(source.d_in), **ended):
+        console.remark(f"Note: {each.sentence}")
     console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
+
+
+def _how_it_was_found(metrics: Mapping[str, Any]) -> dict[str, object]:
+    """What the search for the learning rate and the validation came to, where there were any."""
+    facts: dict[str, object] = {}
+    search, validation = metrics.get("learning_rate_search"), metrics.get("validation")
+    if search is not None and search["searched"]:
+        facts["rates tried"] = ", ".join(f"{trial['lr']:g}" for trial in search["trials"])
+    if validation is not None:
+        facts["lowest FVU on held-back tokens"] = validation["best_fvu"]
+        facts["at step"] = validation["best_step"]
+        facts["made from step"] = metrics["taken_at_step"]
+        facts["ended early"] = validation["stopped_early"]
+    return facts
 
 
 def _point(hook: str | None, layer: int | None) -> str | None:
