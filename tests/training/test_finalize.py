@@ -16,11 +16,12 @@ from mistudio.errors import ArtifactExists, BadInput, Cancelled, NotAllowedNow, 
 from mistudio.sae.native_file import firing_share, load_sae
 from mistudio.sae.registry import TRAININGS
 from mistudio.sae.weights import Weights
-from mistudio.training.config import TrainConfig
+from mistudio.training.config import TrainConfig, ValidationConfig
 from mistudio.training.finalize import finalize
 from mistudio.training.layout import LOG, checkpoints_of, latest_checkpoint, step_of
 from mistudio.training.run import TrainingRun
 from mistudio.training.starting_point import starting_point
+from mistudio.training.sweep import train_several
 from mistudio.training.train import train
 from tests.training.conftest import PlantedSource
 from tests.training.test_train import StopAfter, assert_same_training, lines_of
@@ -142,3 +143,21 @@ def test_a_run_that_has_not_trained_yet_is_refused(source: PlantedSource, config
         train(source, config, tmp_path / "run", progress=progress)
     with pytest.raises((NotAllowedNow, NotFound)):
         finalize(tmp_path / "run", tmp_path / "sae")
+
+
+def test_a_member_of_a_sweep_can_be_finalized(source: PlantedSource, config: TrainConfig, tmp_path: Path) -> None:
+    validation = ValidationConfig(validate_every=4, validation_tokens=300, keep_best=True)
+    config = config.model_copy(update={"validation": validation})
+    configs = [config, config.model_copy(update={"lr": 1e-3})]
+    with pytest.raises(Cancelled):
+        train_several(source, configs, tmp_path / "sweep", progress=StopAfter(23))
+    with pytest.raises(NotFound, match="holds several"):
+        finalize(tmp_path / "sweep", tmp_path / "sae")
+    with pytest.raises(Cancelled):
+        train(source, configs[1], tmp_path / "alone", progress=StopAfter(23))
+    (name,) = (path.name for path in partial_of(tmp_path / "sweep").iterdir() if "0.001" in path.name)
+    for best in (False, True):
+        made = finalize(tmp_path / "sweep", tmp_path / f"made-{best}", member=name, best=best, device="cpu")
+        same = finalize(tmp_path / "alone", tmp_path / f"same-{best}", best=best, device="cpu")
+        assert_same_training(made.path, same.path)
+        assert made.manifest.metrics["taken_at_step"] == same.manifest.metrics["taken_at_step"]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from mistudio.artifacts.atomic import new_directory, partial_of
 from mistudio.artifacts.kinds import Kind
@@ -40,6 +41,7 @@ def finalize(
     *,
     step: int | None = None,
     best: bool = False,
+    member: str | None = None,
     device: torch.device | str | None = None,
 ) -> Artifact:
     """Make an SAE from a checkpoint of a run.
@@ -49,13 +51,14 @@ def finalize(
         out: the new SAE's directory, which must not exist yet.
         step: which of the run's checkpoints; the newest where not given.
         best: instead the state with the best validation; the run was told to keep it.
+        member: of a sweep, which of its SAEs.
         device: where the last sums are computed: best where the run was; the best there is where not given.
 
     Returns:
         The SAE. Its manifest says `finished: false`, and `taken_at_step` of how many steps.
 
     Raises:
-        NotFound: no unfinished run is there, or no such checkpoint.
+        NotFound: no unfinished run is there, or no such checkpoint or member.
         NotAllowedNow: the run is finished, or has not trained yet.
         BadInput: `out` is where an unfinished run will put its own SAE.
         ArtifactExists: `out` is there already.
@@ -67,15 +70,17 @@ def finalize(
         raise BadInput(f"{out} is where an unfinished run will put its own SAE.", remedy="Choose another --out.")
     place = torch.device(device) if device else best_device()
     for tried in range(1, _TRIES + 1):
-        checkpoint = _checkpoint(run, step, best=best)
+        folder, checkpoint = _checkpoint(run, step, best=best, member=member)
         try:
             tensors, facts = load_checkpoint(checkpoint)
             break
         except ArtifactBroken:
             if checkpoint.exists() or tried == _TRIES:
                 raise
-    folder = run_of(checkpoint)
-    config, origin = _read_run(folder)
+    config, origin = _read_run(folder, member)
+    if member is not None:
+        tensors, facts = _of_member(member, tensors, facts, config)
+        folder = folder / member
     report = last_report(folder, log_bytes=int(facts["log_bytes"]))
     if report is None:
         raise NotAllowedNow(
@@ -91,12 +96,26 @@ def finalize(
     return open_artifact(out, Kind.SAE)
 
 
-def _checkpoint(run: Path, step: int | None, *, best: bool) -> Path:
-    """The checkpoint that is meant."""
+def _of_member(
+    member: str, tensors: dict[str, Tensor], facts: dict[str, Any], config: TrainConfig
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A member's part of a checkpoint; its best state, which it has alone, is all its own."""
+    if "members" not in facts:
+        return tensors, facts
+    own = facts["members"][member]
+    if own.get("diverged") is not None:
+        raise NotAllowedNow(f"{member} has diverged: {own['diverged']}", remedy="Choose another member.")
+    step = own.get("stopped_at") or min(int(facts["step"]), config.steps)
+    mine = {name.removeprefix(f"{member}/"): t for name, t in tensors.items() if name.startswith(f"{member}/")}
+    return mine, own | {"step": step, "seconds": facts["seconds"]}
+
+
+def _checkpoint(run: Path, step: int | None, *, best: bool, member: str | None) -> tuple[Path, Path]:
+    """The folder of the run, and the checkpoint that is meant."""
     if (run / FACTS).is_file():
         if step not in (None, step_of(run)):
             raise BadInput(f"{run} is of another step than {step}.", remedy="Leave out --step.")
-        return run
+        return run_of(run), run
     folder = next((each for each in (partial_of(run), run) if (each / RUN).is_file()), None)
     if folder is None:
         if (run / MANIFEST).is_file():
@@ -106,7 +125,7 @@ def _checkpoint(run: Path, step: int | None, *, best: bool) -> Path:
             remedy="Give the --out of the unfinished run, the hidden folder beside it, or one of its checkpoints.",
         )
     if best:
-        return _best(folder)
+        return folder, _best(folder / (member or ""))
     found = {step_of(each): each for each in checkpoints_of(folder)}
     if not found:
         raise NotFound(f"The run in {folder} has no checkpoint yet.", remedy="Let it train longer.")
@@ -116,7 +135,7 @@ def _checkpoint(run: Path, step: int | None, *, best: bool) -> Path:
             f"The run in {folder} has no checkpoint of step {wanted}.",
             remedy=f"Choose one of these with --step: {', '.join(map(str, found))}.",
         )
-    return found[wanted]
+    return folder, found[wanted]
 
 
 def _best(folder: Path) -> Path:
@@ -130,10 +149,20 @@ def _best(folder: Path) -> Path:
     return found
 
 
-def _read_run(folder: Path) -> _Run:
+def _read_run(folder: Path, member: str | None) -> _Run:
     try:
         content: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        return _Run(TrainConfig.model_validate(content["config"]), Origin.model_validate(content["origin"]))
+        names = list(content.get("members", ()))
+        if names and member in names:
+            config, origin = content["members"][member], content["origins"][member]
+        elif not names and member is None:
+            config, origin = content["config"], content["origin"]
+        else:
+            raise NotFound(
+                f"The run in {folder} has no member {member!r}." if member else f"{folder} holds several SAEs.",
+                remedy=f"Choose one with --member: {', '.join(names)}." if names else "Leave out --member.",
+            )
+        return _Run(TrainConfig.model_validate(config), Origin.model_validate(origin))
     except (OSError, ValueError, KeyError, ValidationError) as error:
         raise ArtifactBroken(
             f"{folder / RUN} does not say what the run is.",

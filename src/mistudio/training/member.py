@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.artifacts.atomic import WORK
+from mistudio.activations.block import Part
+from mistudio.activations.outliers import JointFilter
+from mistudio.activations.stream import ActivationSource
 from mistudio.errors import Diverged
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG
@@ -32,16 +33,14 @@ class Member:
     Args:
         config: the run.
         folder: where its log and its SAE's files go.
-        hook: the hook point whose activations it reads.
-        columns: where those lie in a batch.
+        part: the hook point whose activations it reads, and where they lie in a batch.
         name: what it is called among several; nothing where it is alone.
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, hook: str, columns: slice, *, name: str = "") -> None:
+    def __init__(self, config: TrainConfig, folder: Path, part: Part, *, name: str = "") -> None:
         self.config = config
         self.folder = folder
-        self.hook = hook
-        self.columns = columns
+        self.part = part
         self.name = name
         self.run: TrainingRun | None = None
         """None before it starts, and once it has diverged."""
@@ -56,7 +55,7 @@ class Member:
     def validate_on(self, acts_ND: Float[Tensor, "N D"]) -> None:
         """Try it now and then on tokens held back, of all hook points, where its configuration says so."""
         if self.config.validation.validate_every is not None:
-            self.validation = Validation(self.config, acts_ND[:, self.columns], self.folder)
+            self.validation = Validation(self.config, acts_ND[:, self.part.columns], self.folder)
 
     @property
     def log(self) -> Path:
@@ -85,7 +84,7 @@ class Member:
         assert self.run is not None
         due = steps % self.config.log_every == 0 or steps + 1 == self.config.steps
         try:
-            new = self.run.step(acts_BD[:, self.columns], report=due)
+            new = self.run.step(acts_BD[:, self.part.columns], report=due)
         except Diverged as error:
             self.run, self.diverged = None, error.message
             return
@@ -119,17 +118,21 @@ class Member:
             self.validation.begin(facts.get("validation"))
         self.report = last_report(self.folder)
 
-    def finish(self, origin: Origin, seconds: float) -> None:
+    def finish(self, source: ActivationSource, seconds: float) -> None:
         """Write the SAE and seal it.
 
         Args:
-            origin: what it was trained on.
+            source: what it was trained on.
             seconds: that the whole training took.
         """
         assert self.run is not None
         if self.report is None:
             raise Diverged("The run has no numbers: its log is empty.")
-        origin = origin.model_copy(update={"hook": self.hook})
-        finish(self.run, origin, self.report, seconds, self.folder, self.validation)
-        if self.name:  # What lies in the work folder of all is removed with it.
-            shutil.rmtree(self.folder / WORK, ignore_errors=True)
+        finish(self.run, self.origin(source), self.report, seconds, self.folder, self.validation)
+
+    def origin(self, source: ActivationSource) -> Origin:
+        """What its SAE says of the source: of the filter its own hook point's rule; the rest is in `excluded`."""
+        origin, rule = Origin.of(source), source.filter
+        if isinstance(rule, JointFilter):
+            rule = {part.hook: each for part, each in rule.rules}.get(self.part.hook, rule)
+        return origin.model_copy(update={"hook": self.part.hook, "token_filter": rule.describe()})

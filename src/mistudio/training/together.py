@@ -1,4 +1,4 @@
-"""Runs that share a stream of batches: each is read, or computed by the model, once, and every run learns from it.
+"""Runs that share a stream: each batch is read, or computed by the model, once, and every run learns from it.
 
 1. Sample activations for the scale and the decoder bias; start the members, or put them back to the last checkpoint.
 2. For each batch let every member that wants more take its step. One that diverges ends alone; the others go on.
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mistudio.activations.block import Part
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
@@ -123,14 +124,14 @@ class Together:
 
     def _begin(self, source: ActivationSource, device: torch.device) -> None:
         sample_BD = source.sample(_SAMPLE_TOKENS)
-        starts: dict[tuple[int | None, int | None, str], StartingPoint] = {}
+        starts: dict[tuple[Part, str], StartingPoint] = {}
         for member in self.members:
-            columns, kind = member.columns, member.config.b_dec_start
-            place = (columns.start, columns.stop, kind)
+            place = member.part, member.config.b_dec_start
             if place not in starts:
-                starts[place] = starting_point(sample_BD[:, columns], kind)
+                starts[place] = starting_point(sample_BD[:, member.part.columns], member.config.b_dec_start)
             start, rate = starts[place], None
             if member.config.lr == "auto":
+                columns = member.part.columns
                 rate = rate_of(member.config, source, start, member.folder, device, self._progress, columns=columns)
             member.begin(TrainingRun(member.config, start, device, learning_rate=rate))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from mistudio.activations.block import Part
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.atomic import new_directory
 from mistudio.artifacts.kinds import Kind
@@ -24,7 +25,6 @@ from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
 from mistudio.training.config import TrainConfig
 from mistudio.training.member import Member
-from mistudio.training.result import Origin
 from mistudio.training.together import Together, check_width, claim
 
 
@@ -56,14 +56,13 @@ def train(
     """
     check_width(config, source.d_in)
     with new_directory(Path(out), resumable=True) as folder:
-        origin = Origin.of(source)
+        member = Member(config, folder, Part(source.hook, 0, source.d_in))
         claim(
             folder,
             config=config.model_dump(mode="json"),
             source=source.identity,
-            origin=origin.model_dump(mode="json"),
+            origin=member.origin(source).model_dump(mode="json"),
         )
-        member = Member(config, folder, source.hook, slice(None))
         where = torch.device(device) if device else best_device()
         together = Together([member], source, folder, progress or Silent(), where)
         try:
@@ -71,5 +70,5 @@ def train(
         except Diverged:
             shutil.rmtree(folder)  # It would diverge again, and other options could not continue it.
             raise
-        member.finish(origin, together.seconds)
+        member.finish(source, together.seconds)
     return open_artifact(Path(out), Kind.SAE)

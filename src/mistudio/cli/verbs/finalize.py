@@ -29,6 +29,7 @@ def finalize(
     best: Annotated[
         bool, typer.Option("--best", help="Instead the state with the best validation, where it was kept.")
     ] = False,
+    member: Annotated[str | None, typer.Option("--member", help="Of a sweep, which of its SAEs.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an SAE from a checkpoint of a training that was stopped, or still goes on.
@@ -45,7 +46,7 @@ def finalize(
 
     if best and step is not None:
         raise BadInput("--best and --step name two states.", remedy="Leave out one of them.")
-    artifact = make(_place(context.obj, run), out, step=step, best=best)
+    artifact = make(_place(context.obj, run), out, step=step, best=best, member=member)
     metrics = artifact.manifest.metrics
     if as_json:
         console.print_json({"path": str(artifact.path), **metrics})
