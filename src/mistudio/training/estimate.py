@@ -149,7 +149,9 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
     row = activations.d_in * activations.value_bytes + 16
     rows = max(min(config.buffer_tokens, activations.tokens), config.batch_size)
     lines = config.steps // config.log_every + 1
-    checkpoint = 12 * numbers + 16 * width + rows * row
+    state = 12 * numbers + 16 * width
+    checkpoint = state + rows * row
+    keeps_best = config.validation.keep_best or config.validation.finish_with == "best"
     return (
         Part("SAE", 4 * numbers + 4 * width, "The finished weights, in float32."),
         Part(
@@ -159,4 +161,5 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
             "They are removed when the SAE is finished.",
         ),
         Part("log", 260 * lines, "A line every few steps."),
+        *([Part("best state", 2 * state, "Weights and moments; two for a moment.")] if keeps_best else []),
     )

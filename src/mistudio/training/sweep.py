@@ -105,11 +105,10 @@ def train_several(
         )
         write_sweep(sweep, folder)
         write_page(sweep, folder)
-    for member in sweep.members:
-        shutil.rmtree(out / member.name / WORK, ignore_errors=True)
-    for one in sweep.members:
-        if one.path is not None and members_in is not None:
-            os.replace(out / one.name, places[one.name])
+    for finished in sweep.members:
+        shutil.rmtree(out / finished.name / WORK, ignore_errors=True)
+        if finished.path is not None and members_in is not None:
+            os.replace(out / finished.name, places[finished.name])
     return [open_artifact(places[one.name], Kind.SAE) for one in sweep.members if one.path is not None]
 
 
