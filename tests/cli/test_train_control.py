@@ -24,11 +24,11 @@ def program(tmp_path: Path) -> Program:
 
 def test_it_looks_for_the_rate_and_takes_the_best_state(program: Program, recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "sae"
-    options = ("--tokens", 19_200, "--lr", "auto", "--validate-every", 50, "--finish-with", "best", "--patience", 9)
+    options = ("--tokens", 25_600, "--lr", "auto", "--validate-every", 50, "--finish-with", "best", "--patience", 9)
     done = program.ok("train", "--activations", recording, *SMALL, *options, "--out", out)
     for words in ("rates tried", "lowest FVU on held-back tokens", "made from step"):
         assert words in done.out
-    assert (out / "validation.jsonl").read_text().count("\n") == 6
+    assert (out / "validation.jsonl").read_text().count("\n") == 8
 
 
 def test_it_says_what_is_likely_to_go_wrong(program: Program, recording: Path, tmp_path: Path) -> None:

@@ -158,8 +158,7 @@ class _Trials:
     def climb(self, first: float) -> None:
         """Try rates by factors of 2 until the best has a worse one on both sides."""
         self._first = first
-        for power in (0, 1, -1):
-            self._try(power)
+        self._try(0)
         while (further := self._next()) is not None:
             self._try(further)
 
@@ -178,6 +177,7 @@ class _Trials:
         found = {power: trial.fvu for power, trial in self.done.items() if trial.fvu is not None}
         at = min(found, key=lambda power: found[power]) if found else min(self.done)
         wanted = [power for power in (at - 1, at + 1) if power not in self.done]
+        # The lower one first: where it is better, the higher one need not be tried.
         allowed = [power for power in wanted if _RANGE[0] <= self._rate(power) <= _RANGE[1]]
         return allowed[0] if allowed else None
 

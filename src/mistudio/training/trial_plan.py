@@ -13,9 +13,9 @@ _FEWEST, _MOST = 12, 200
 
 
 def trial_steps(config: TrainConfig) -> int:
-    """Steps of a trial; 0 where the run is too short for three of them."""
+    """Steps of a trial; 0 where the run is too short for four of them."""
     steps = min(_MOST, max(_FEWEST, round(_SHARE * config.steps)))
-    return steps if 3 * steps <= LARGEST_SHARE * config.steps else 0
+    return steps if 4 * steps <= LARGEST_SHARE * config.steps else 0
 
 
 def compressed(config: TrainConfig, lr: float, steps: int) -> TrainConfig:
