@@ -280,6 +280,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 SCHEMAS = {
     "evaluation": "mistudio.evaluation.result.Evaluation",
     "label-probing": "mistudio.evaluation.probing.result.LabelProbing",
+    "sweep": "mistudio.training.sweep_result.Sweep",
     "spelling-probing": "mistudio.evaluation.probing.result.SpellingProbing",
 }
 

@@ -35,6 +35,27 @@ class StepBenchConfig(Config):
     """Seed of the activations and of the weights."""
 
 
+class SweepBenchConfig(Config):
+    """Several SAEs trained together against the same ones trained one after the other, on a model that runs live."""
+
+    hook: str = "resid_post.15"
+    """Hook point to train on."""
+    ks: tuple[int, ...] = (16, 32)
+    """Active latents per token; each of them with each architecture."""
+    architectures: tuple[TrainableName, ...] = ("topk", "batchtopk")
+    """The architectures."""
+    expansion: float = Field(default=8.0, gt=0)
+    """Latents per dimension of the hook point."""
+    tokens: int = Field(default=65_536, gt=0)
+    """Training tokens of each SAE."""
+    batch_size: int = Field(default=2048, gt=0)
+    """Tokens a step."""
+    buffer_tokens: int = Field(default=32_768, gt=0)
+    """Tokens in the shuffle buffer."""
+    rounds: int = Field(default=1, gt=0)
+    """Rounds: in each one all are trained together, and one after the other."""
+
+
 class RecordBenchConfig(Config):
     """Recording against the forward pass that it cannot do without."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, read_result
-from mistudio.bench.table import record_table, step_table
+from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, SweepBenchResult, read_result
+from mistudio.bench.table import record_table, step_table, sweep_table
 from mistudio.errors import BadInput
 from mistudio.sae.config import TRAINABLE
 
 RECORD = "record.json"
 """Name of a result in benchmarks/results/."""
+SWEEP = "sweep.json"
+"""Name of the result of a sweep there."""
 _BEGIN = "<!-- benchmarks: written from benchmarks/results/*.json -->"
 _END = "<!-- end of benchmarks -->"
 _NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: measure again, then run `make docs`. -->"
@@ -26,7 +28,7 @@ def benchmarks_page(results: Path) -> str:
     """The whole page, in Markdown.
 
     Args:
-        results: folder that holds `step-ARCHITECTURE.json` and `record.json`; what is missing is left out.
+        results: folder that holds `step-ARCHITECTURE.json`, `record.json`, `sweep.json`; what is missing is left out.
 
     Raises:
         ArtifactBroken: a file is not a result.
@@ -76,6 +78,20 @@ def _paragraphs(results: Path) -> Iterator[str]:
         )
         yield record_table(record).markdown()
         yield _conditions(record)
+    if (results / SWEEP).is_file():
+        yield from _sweep(read_result(SweepBenchResult, results / SWEEP))
+
+
+def _sweep(sweep: SweepBenchResult) -> Iterator[str]:
+    yield "## A sweep"
+    yield (
+        f"{sweep.saes} SAEs ({', '.join(sweep.config.architectures)}; k = {', '.join(map(str, sweep.config.ks))}) on "
+        f"`{sweep.config.hook}` of {sweep.model}, which runs live: all of them on one forward pass, against one after "
+        "the other. Everything after loading the model counts: the filter's calibration, the sample that training "
+        "starts from, the steps, and writing the SAEs."
+    )
+    yield sweep_table(sweep).markdown()
+    yield _conditions(sweep)
 
 
 def _summary(results: Path) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mistudio.bench.result import Ratio, RecordBenchResult, StepBenchResult, Timing
+from mistudio.bench.result import Ratio, RecordBenchResult, StepBenchResult, SweepBenchResult, Timing
 
 
 class Table(NamedTuple):
@@ -35,6 +35,18 @@ def step_table(result: StepBenchResult) -> Table:
         f"Training step of {shape.arch}, d={shape.d_in} m={shape.d_sae} k={shape.k} B={shape.batch_size}",
         ("step", "products in", "median ms", "best ms", "tokens/s", "× our time", "× our best", "× our CPU time"),
         tuple(rows),
+    )
+
+
+def sweep_table(result: SweepBenchResult) -> Table:
+    """Two rows: together and one after the other."""
+    return Table(
+        f"{result.saes} SAEs on {result.config.hook} of {result.model}, {result.config.tokens:,} tokens each",
+        ("training", "products in", "median s", "best s", "SAE tokens/s", "× time together", "× best", "× CPU time"),
+        (
+            (*_times(result.together, 1, ".1f"), "1", "1", "1"),
+            (*_times(result.separately, 1, ".1f"), *_ratios(result.gain, ".2f")),
+        ),
     )
 
 

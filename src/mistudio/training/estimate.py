@@ -9,7 +9,7 @@ B tokens, D d_in, F d_sae.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mistudio.activations.estimate import PROGRAM, RunningModel
 from mistudio.hardware import Estimate, Part, Reached, time_for
@@ -80,6 +80,25 @@ def estimate(
             "passes": round(config.steps * config.batch_size / max(1, activations.tokens), 2),
         },
     )
+
+
+def memory_of_several(
+    members: Sequence[tuple[TrainConfig, int]], activations: Activations, *, half_precision: bool = True
+) -> tuple[Part, ...]:
+    """The memory that SAEs need which are trained together; what all members have a part of is one part.
+
+    Args:
+        members: each run, and the width that it reads.
+        activations: what is read for all of them together, and the model where one runs.
+        half_precision: whether the encoder's product is computed in 16 bits.
+    """
+    found: dict[str, Part] = {}
+    for config, d_in in members:
+        own = replace(activations, d_in=d_in)
+        for part in _training_parts(config, own, 2 if half_precision else 4):
+            found[part.name] = replace(part, bytes=part.bytes + (found[part.name].bytes if part.name in found else 0))
+    model = activations.model.parts() if activations.model else ()
+    return (PROGRAM, *_data_parts(members[0][0], activations), *model, *found.values())
 
 
 def flop_per_token(config: TrainConfig, activations: Activations) -> float:

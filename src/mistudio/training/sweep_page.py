@@ -32,7 +32,7 @@ svg { display: block; width: 100%; max-width: 860px; height: auto; }
 .point { fill: #0f172a; stroke-width: 2; }
 table { border-collapse: collapse; white-space: nowrap; }
 th, td { padding: 6px 14px 6px 0; text-align: left; border-bottom: 1px solid #1e293b; }
-.number { text-align: right; } .best td { color: #f8fafc; } .mark { color: #34d399; }
+.number { text-align: right; } .best td { color: #f8fafc; } tr .mark { color: #34d399; }
 .key { display: inline-block; width: 10px; height: 10px; margin: 0 6px 0 0; border-radius: 5px; }
 .keys span { margin-right: 16px; }
 """
@@ -54,7 +54,8 @@ def render_page(sweep: Sweep) -> str:
     series = list(dict.fromkeys(_series(member, hooks) for member in sweep.members))
     title = f"{len(sweep.members)} SAEs of {sweep.model}"
     colours = "\n".join(
-        f".series-{n} {{ stroke: {colour}; }} .series-{n}.best {{ fill: {colour}; }}\n.key-{n} {{ background: {colour}; }}"
+        f".series-{n} {{ stroke: {colour}; }} .series-{n}.best {{ fill: {colour}; }}\n"
+        f".key-{n} {{ background: {colour}; }}"
         for n, colour in enumerate(_COLOURS[n % len(_COLOURS)] for n in range(len(series)))
     )
     keys = "".join(f'<span><i class="key key-{n}"></i>{html.escape(name)}</span>' for n, name in enumerate(series))
@@ -76,8 +77,8 @@ def _conditions(sweep: Sweep, hooks: Sequence[str]) -> str:
         else "FVU and L0 are those of the last training batch; run with --evaluate to have them on held-out text."
     )
     return (
-        f"Trained on the same batches at {', '.join(hooks)}, in {sweep.seconds:,.0f} s together. {measured} Filled: no "
-        "other SAE at its hook point has a lower FVU with at most 1.05 times its L0."
+        f"Trained on the same batches at {', '.join(hooks)}, in {sweep.seconds:,.0f} s together. {measured} Filled and "
+        "called best: no other SAE at its hook point has a lower FVU with at most 1.05 times its L0."
     )
 
 
@@ -116,7 +117,7 @@ def _plots(sweep: Sweep, hooks: Sequence[str], series: Sequence[str]) -> str:
     return "".join(cards)
 
 
-COLUMNS = ("SAE", "hook point", "architecture", "k", "latents", "learning rate", "L0", "FVU", "dead", "loss recovered")
+COLUMNS = ("SAE", "k", "latents", "learning rate", "L0", "FVU", "dead", "loss recovered")
 """Of the comparison's table, on the page and on the terminal; the last one only where it was measured."""
 
 
@@ -132,13 +133,13 @@ def _row(member: SweepMember, evaluated: bool) -> tuple[object, ...]:
     dead = held_out.dead_share if held_out else member.dead_share
     numbers = (member.quoted_l0, member.quoted_fvu, None if dead is None else f"{dead:.1%}")
     recovered = (held_out.loss_recovered_zero if held_out else None,) if evaluated else ()
-    what = (member.name, member.hook, member.architecture, member.k, member.d_sae, member.learning_rate)
-    return (*what, *numbers, *recovered, "diverged" if member.diverged else "best at its L0" if member.best else "")
+    what = (member.name, member.k, member.d_sae, member.learning_rate)
+    return (*what, *numbers, *recovered, "diverged" if member.diverged else "best" if member.best else "")
 
 
 def _table(sweep: Sweep) -> str:
     columns, content = rows(sweep)
-    kinds = ["number" if 3 <= n < len(columns) - 1 else "" for n in range(len(columns) - 1)] + ["mark"]
+    kinds = ["number" if 1 <= n < len(columns) - 1 else "" for n in range(len(columns) - 1)] + ["mark"]
     body = []
     for member, row in zip(sweep.members, content, strict=True):
         body.append(f'<tr class="{"best" if member.best else ""}">{_cells("td", row, kinds)}</tr>')

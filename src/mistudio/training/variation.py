@@ -60,6 +60,12 @@ def plan(configs: Sequence[TrainConfig], widths: Mapping[str, int]) -> list[Plan
     return list(planned.values())
 
 
+def in_one_order(configs: Sequence[TrainConfig]) -> list[TrainConfig]:
+    """The runs with the order of the data that the first one has, so that they can share batches."""
+    seed = configs[0].order_seed
+    return [one if one.order_seed == seed else one.model_copy(update={"data_seed": seed}) for one in configs]
+
+
 def _check_shared(configs: Sequence[TrainConfig]) -> None:
     for name in _SHARED:
         values = list(dict.fromkeys(getattr(config, name) for config in configs))

@@ -1,4 +1,4 @@
-"""`mistudio bench step|record`: measure against other libraries, side by side in one run."""
+"""`mistudio bench step|record|sweep`: measure against other libraries, side by side in one run."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
+from mistudio.bench.config import RecordBenchConfig, StepBenchConfig, SweepBenchConfig
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, configured
 from mistudio.language_models.config import ModelConfig
 from mistudio.sae.config import TRAINABLE
 
 if TYPE_CHECKING:
+    from mistudio.artifacts.store import LocalStore
     from mistudio.bench.result import Result
     from mistudio.bench.table import Table
+    from mistudio.corpora.tokens import Tokens
+    from mistudio.language_models.loading import LanguageModel
+    from mistudio.progress import Progress
 
-app = typer.Typer(help="Measure speed against other libraries, interleaved in one run. Without a verb: both.")
+app = typer.Typer(help="Measure speed against other libraries, interleaved in one run. Without a verb: all.")
 
 ResultFile = Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")]
 _RESULTS = Path("benchmarks/results")
 
 
 @app.callback(invoke_without_command=True)
-def both(context: typer.Context) -> None:
+def every(context: typer.Context) -> None:
     """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
     from mistudio.bench.page import step_file
 
@@ -32,6 +36,7 @@ def both(context: typer.Context) -> None:
         for architecture in TRAINABLE:
             step(context=context, arch=architecture, out=_RESULTS / step_file(architecture))
         record(context=context, out=_RESULTS / "record.json")
+        sweep(context=context, out=_RESULTS / "sweep.json")
 
 
 @app.command("step")
@@ -85,16 +90,49 @@ def record(
     """
     from mistudio.bench.record import bench_record
     from mistudio.bench.table import record_table
-    from mistudio.demo.road import model_and_text
 
     with console.working() as progress:
-        if model is None or corpus is None:
-            lm, tokens = model_and_text(context.obj, progress)
-        else:
-            tokens = inputs.tokens_for(context.obj, corpus, model, progress)
-            lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
+        lm, tokens = _model_and_text(context.obj, model, corpus, progress)
         result = bench_record(config, lm, tokens, progress, folder=context.obj.home)
     _report(result, record_table(result), out, as_json)
+
+
+@app.command("sweep")
+@configured(SweepBenchConfig)
+def sweep(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option("--model", help="Model to run; the demo's if not given.")] = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Text to read; the demo's if not given.")] = None,
+    out: ResultFile = None,
+    as_json: AsJson = False,
+    *,
+    config: SweepBenchConfig,
+) -> None:
+    """Time a sweep of SAEs on one forward pass of a model beside the same SAEs trained one after the other.
+
+    Examples:
+
+        mistudio bench sweep --out benchmarks/results/sweep.json
+    """
+    from mistudio.bench.sweep import bench_sweep
+    from mistudio.bench.table import sweep_table
+
+    with console.working() as progress:
+        lm, tokens = _model_and_text(context.obj, model, corpus, progress)
+        result = bench_sweep(config, lm, tokens, progress)
+    _report(result, sweep_table(result), out, as_json)
+
+
+def _model_and_text(
+    store: LocalStore, model: str | None, corpus: str | None, progress: Progress
+) -> tuple[LanguageModel, Tokens]:
+    """What was named, or the demo's."""
+    from mistudio.demo.road import model_and_text
+
+    if model is None or corpus is None:
+        return model_and_text(store, progress)
+    tokens = inputs.tokens_for(store, corpus, model, progress)
+    return inputs.load_model(store, ModelConfig(source=model), progress), tokens
 
 
 def _report(result: Result, table: Table, out: Path | None, as_json: bool) -> None:
