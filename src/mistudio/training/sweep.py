@@ -105,10 +105,10 @@ def train_several(
         )
         write_sweep(sweep, folder)
         write_page(sweep, folder)
-    for finished in sweep.members:
-        shutil.rmtree(out / finished.name / WORK, ignore_errors=True)
-        if finished.path is not None and members_in is not None:
-            os.replace(out / finished.name, places[finished.name])
+    for made in sweep.members:
+        shutil.rmtree(out / made.name / WORK, ignore_errors=True)
+        if made.path is not None and members_in is not None:
+            os.replace(out / made.name, places[made.name])
     return [open_artifact(places[one.name], Kind.SAE) for one in sweep.members if one.path is not None]
 
 
