@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mistudio.steering.config import SteeringSpec as SteeringSpec
     from mistudio.steering.steer import steer as steer
     from mistudio.training.config import TrainConfig as TrainConfig
+    from mistudio.training.finalize import finalize as finalize
     from mistudio.training.sweep import train_several as train_several
     from mistudio.training.train import train as train
 
@@ -62,6 +63,7 @@ _HOMES = {
     "load_sae": "mistudio.sae.native_file",
     "TrainConfig": "mistudio.training.config",
     "train": "mistudio.training.train",
+    "finalize": "mistudio.training.finalize",
     "train_several": "mistudio.training.sweep",
     "EvaluateConfig": "mistudio.evaluation.config",
     "evaluate": "mistudio.evaluation.evaluate",

@@ -30,7 +30,7 @@ from mistudio.errors import (
 from mistudio.progress import StopSwitch
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import firing_share, load_sae
-from mistudio.training import member as member_module
+from mistudio.training import result as result_module
 from mistudio.training import together as together_module
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG
@@ -240,7 +240,7 @@ def test_a_run_that_dies_while_it_finishes_goes_on_from_its_last_checkpoint(
     def dies(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(member_module, "seal", dies)
+    monkeypatch.setattr(result_module, "seal", dies)
     with pytest.raises(KeyboardInterrupt):
         train(source, config, tmp_path / "sae")
     monkeypatch.undo()

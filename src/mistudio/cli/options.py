@@ -218,7 +218,12 @@ def _option(field: _Field, names: tuple[str, ...] | None, *, plural: bool) -> in
     if isinstance(default, tuple):
         default = list(default)
     more: dict[str, Any] = {}
-    if default is not None and type(None) in get_args(annotation):
+    kinds = [each for each in get_args(annotation) if each is not type(None)] if _is_union(annotation) else []
+    if len(kinds) > 1:
+        # Typer knows no choice between types: the option is a text, and the configuration says what it means.
+        more = {"metavar": f"<{'|'.join(map(_word, kinds))}>"}
+        annotation = str | None
+    elif default is not None and type(None) in get_args(annotation):
         more = {"parser": functools.partial(_or_none, annotation), "metavar": f"<{_words(annotation)}|none>"}
         help_text = f"{help_text} Write none for null."
     if plural:
@@ -232,6 +237,10 @@ def _option(field: _Field, names: tuple[str, ...] | None, *, plural: bool) -> in
             annotation, typer.Option(*names, help=help_text, rich_help_panel=f"{field.owner} options", **more)
         ],
     )
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
 
 
 def _of_one(annotation: Any) -> Any:
@@ -251,7 +260,15 @@ def _named(value: Any) -> Any:
 
 
 def _words(annotation: Any) -> str:
-    return "|".join(each.__name__ for each in get_args(annotation) if each is not type(None))
+    return "|".join(_word(each) for each in get_args(annotation) if each is not type(None))
+
+
+def _word(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _word(get_args(annotation)[0])
+    return str(annotation.__name__)
 
 
 def _or_none(annotation: Any, value: Any) -> Any:
@@ -326,6 +343,8 @@ def validated(kind: type[_Kind], content: dict[str, Any]) -> _Kind:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][-1]).replace("_", "-") if first["loc"] else ""
+        # Behind the field stands which of several types was tried: no identifier, such as "constrained-float".
+        names = [str(each) for each in first["loc"] if str(each).isidentifier()]
+        option = names[-1].replace("_", "-") if names else ""
         message = first["msg"].removeprefix("Value error, ")
         raise BadInput(f"--{option}: {message}." if option else f"{message[0].upper()}{message[1:]}.") from error

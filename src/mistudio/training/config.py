@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mistudio.config import Config
 from mistudio.sae.config import TopKConfig, TrainableConfig
+
+
+class ValidationConfig(Config):
+    """What is measured on tokens that never train, and what follows from it."""
+
+    validate_every: int | None = Field(default=None, gt=0)
+    """Steps between two measurements of FVU and L0 on tokens that never train, after the warm-up; none where it is not
+    given."""
+    validation_tokens: int = Field(default=8192, gt=0)
+    """Tokens held back for it: the first of the data, at most a twentieth of it."""
+    keep_best: bool = False
+    """Keep the state with the lowest FVU among those whose L0 is within 5 % of k, for `mistudio finalize --best`."""
+    finish_with: Literal["last", "best"] = "last"
+    """Make the SAE from the last state, or from the best one."""
+    patience: int | None = Field(default=None, gt=0)
+    """Measurements without a better FVU after which the run ends early; it never does where this is not given."""
+    patience_margin: float = Field(default=0.005, ge=0, lt=1)
+    """Share by which the FVU must fall to count as better for `patience`."""
+
+    @model_validator(mode="after")
+    def _measures_what_it_needs(self) -> ValidationConfig:
+        if self.validate_every is None and (self.keep_best or self.patience or self.finish_with == "best"):
+            raise ValueError("keep_best, patience and finish_with best need validate_every.")
+        return self
 
 
 class TrainConfig(Config):
@@ -24,12 +48,13 @@ class TrainConfig(Config):
     """Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
     Architectures that select from a whole batch select from each part."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Format of the encoder's matrix product. Left to us, it is what is fastest: on processors with 8-bit dot products a
+    """Format of the encoder's matrix product. Left to us it is the fastest: on processors with 8-bit dot products a
     screening in these, and float32 for whatever may be active; else bfloat16 or float32. All else is float32."""
     buffer_tokens: int = Field(default=262_144, gt=0)
     """Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number."""
-    lr: float | None = Field(default=None, gt=0)
-    """Adam's learning rate; chosen from the width and the number of steps where it is not given."""
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
+    """Adam's learning rate; chosen from the width and the number of steps where it is not given; with auto, found by
+    short trials on the first tokens, which take up to 15 % of the steps more."""
     warmup_steps: int = Field(default=100, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
     lr_schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -69,6 +94,10 @@ class TrainConfig(Config):
     checkpoint_every: int | None = Field(default=None, gt=0)
     """Steps between two checkpoints, the most that a killed process loses; a tenth of the run, from 10 to 250, where it
     is not given."""
+    keep_checkpoints: int = Field(default=1, gt=0)
+    """Newest checkpoints that are kept while the run lasts; from each, `mistudio finalize` can make an SAE."""
+    validation: ValidationConfig = ValidationConfig()
+    """Tokens that never train, the best state and early stop."""
     seed: int = 0
     """Seed of the weights and of the order of the data."""
     data_seed: int | None = Field(default=None, ge=0)
@@ -103,11 +132,11 @@ class TrainConfig(Config):
         return self.checkpoint_every or min(250, max(10, self.steps // 10))
 
     def learning_rate(self, d_sae: int) -> float:
-        """The learning rate, given or chosen.
+        """The learning rate, given or chosen; with auto, where the trials begin.
 
         The rule falls with the square root of the width and of the number of steps, and passes through a measured best:
         3e-3 at 4,608 latents and 800 steps of 2,048 tokens (docs/road/training.md).
         """
-        if self.lr is not None:
+        if isinstance(self.lr, int | float):
             return self.lr
         return min(5e-3, max(1e-4, 3e-3 * math.sqrt(4608 / d_sae) * math.sqrt(800 / self.steps)))

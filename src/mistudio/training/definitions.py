@@ -126,3 +126,31 @@ _ROWS = (
 
 LINE_METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
 """Every number of a line of the log by name."""
+
+_VALIDATION_ROWS = (
+    Metric(
+        "fvu",
+        "Fraction of variance unexplained, held back",
+        "FVU",
+        "1",
+        (0.0, _INF),
+        "lower",
+        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the tokens that are held back and never train, of the SAE that the run would save at "
+        "that step. They are of the text that is trained on: other text may come to another number.",
+        _GAO,
+    ),
+    Metric(
+        "l0",
+        "Active latents per token, held back",
+        "L0",
+        "latents/token",
+        (0.0, _INF),
+        "none",
+        "Mean over the tokens that are held back of the number of latents with an activation above zero, of the SAE "
+        "that the run would save at that step. A state can be the best only where this is within 5 % of k.",
+        _GAO,
+    ),
+)
+
+VALIDATION_METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _VALIDATION_ROWS})
+"""Every number of a line of validation.jsonl by name."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from mistudio.activations.estimate import PROGRAM, RunningModel
 from mistudio.hardware import Estimate, Part, Reached, time_for
 from mistudio.training.config import TrainConfig
+from mistudio.training.trial_plan import trial_steps
 
 _SLICE = 256
 _KEPT_BLOCKS = 7
@@ -114,7 +115,9 @@ def flop_per_token(config: TrainConfig, activations: Activations) -> float:
 def _time(
     config: TrainConfig, activations: Activations, reached: Sequence[Reached], model_reached: Sequence[Reached]
 ) -> tuple[float | None, str]:
-    tokens, flop = config.steps * config.batch_size, flop_per_token(config, activations)
+    steps, flop = config.steps, flop_per_token(config, activations)
+    searching = 4 * trial_steps(config) if config.lr == "auto" else 0
+    tokens = (steps + searching) * config.batch_size
     if activations.model is None or not model_reached:
         return time_for(tokens, flop, reached)
     ahead = activations.model.flop_per_token
@@ -177,14 +180,17 @@ def _disk_parts(config: TrainConfig, activations: Activations) -> tuple[Part, ..
     row = activations.d_in * activations.value_bytes + 16
     rows = max(min(config.buffer_tokens, activations.tokens), config.batch_size)
     lines = config.steps // config.log_every + 1
-    checkpoint = 12 * numbers + 16 * width + rows * row
+    state = 12 * numbers + 16 * width
+    checkpoint = state + rows * row
+    keeps_best = config.validation.keep_best or config.validation.finish_with == "best"
     return (
         Part("SAE", 4 * numbers + 4 * width, "The finished weights, in float32."),
         Part(
             "checkpoints",
-            2 * checkpoint if config.steps > config.checkpoint_steps() else checkpoint,
-            "Weights, moments and buffer; two of them for a moment, while the new one replaces the old one. They are "
-            "removed when the SAE is finished.",
+            checkpoint * (1 + min(config.keep_checkpoints, (config.steps - 1) // config.checkpoint_steps())),
+            "Weights, moments and buffer; one more than are kept, for a moment, while a new one replaces the oldest. "
+            "They are removed when the SAE is finished.",
         ),
         Part("log", 330 * lines, "A line every few steps."),
+        *([Part("best state", 2 * state, "Weights and moments; two for a moment.")] if keeps_best else []),
     )

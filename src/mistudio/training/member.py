@@ -13,22 +13,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.activations.block import Part
-from mistudio.activations.outliers import JointFilter, TokenFilter
+from mistudio.activations.outliers import JointFilter
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.kinds import Kind
-from mistudio.artifacts.manifest import seal
 from mistudio.errors import Diverged
-from mistudio.sae.native_file import save_sae
-from mistudio.sae.sharded_file import save_sharded_sae
-from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG
+from mistudio.training.result import Origin, finish, last_report
 from mistudio.training.run import Report, TrainingRun
+from mistudio.training.validation import Validation
 
 
 class Member:
@@ -52,6 +48,14 @@ class Member:
         """The newest numbers."""
         self.diverged: str | None = None
         """Why it ended early, where it did."""
+        self.validation: Validation | None = None
+        self.stopped_at: int | None = None
+        """The step at which it ended as it got no better, where it did."""
+
+    def validate_on(self, acts_ND: Float[Tensor, "N D"]) -> None:
+        """Try it now and then on tokens held back, of all hook points, where its configuration says so."""
+        if self.config.validation.validate_every is not None:
+            self.validation = Validation(self.config, acts_ND[:, self.part.columns], self.folder)
 
     @property
     def log(self) -> Path:
@@ -60,13 +64,15 @@ class Member:
 
     def wants(self, steps: int) -> bool:
         """Whether it goes on after so many steps."""
-        return self.diverged is None and steps < self.config.steps
+        return self.diverged is None and self.stopped_at is None and steps < self.config.steps
 
     def begin(self, run: TrainingRun) -> None:
         """Start from the beginning."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if run.mesh.leads:
             self.log.write_bytes(b"")
+        if self.validation is not None:
+            self.validation.begin(None)
         self.run = run
 
     def step(self, acts_BD: Float[Tensor, "B D"], steps: int, seconds: float) -> None:
@@ -88,71 +94,48 @@ class Member:
         if new is not None and self.run.mesh.leads:
             with self.log.open("a", encoding="utf-8") as log:
                 log.write(json.dumps({**new._asdict(), "seconds": round(seconds, 3)}) + "\n")
+        if self.validation is not None and self.validation.due(self.run):
+            facts = {"log_bytes": self.log.stat().st_size, "seconds": seconds}
+            if self.validation.look(self.run, facts):
+                self.stopped_at = self.run.steps_done
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What decides its next step: tensors by name, and plain facts."""
         if self.run is None:
             return {}, {"diverged": self.diverged, "log_bytes": self.log.stat().st_size}
         tensors, facts = self.run.state()
-        return tensors, facts | {"log_bytes": self.log.stat().st_size}
+        facts |= {"log_bytes": self.log.stat().st_size, "stopped_at": self.stopped_at}
+        return tensors, facts | ({"validation": self.validation.state()} if self.validation is not None else {})
+
+    def checkpoint_saved(self) -> None:
+        """A checkpoint with the present `state` is on disk."""
+        if self.validation is not None and self.run is not None:
+            self.validation.checkpoint_saved()
 
     def continue_from(self, run: TrainingRun | None, facts: dict[str, Any]) -> None:
         """Go on where `state` was taken; without a run where it had diverged by then."""
         if run is None or run.mesh.leads:
             os.truncate(self.log, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
-        self.run, self.diverged = run, facts.get("diverged")
-        lines = self.log.read_bytes()[: int(facts["log_bytes"])].splitlines()
-        if lines:
-            content = json.loads(lines[-1])
-            self.report = Report(**{name: content[name] for name in Report._fields})
+        self.run, self.diverged, self.stopped_at = run, facts.get("diverged"), facts.get("stopped_at")
+        if self.validation is not None:
+            self.validation.begin(facts.get("validation"))
+        self.report = last_report(self.folder, log_bytes=int(facts["log_bytes"]))
 
     def finish(self, source: ActivationSource, seconds: float) -> None:
         """Write the SAE and seal it.
 
         Args:
+            source: what it was trained on.
             seconds: that the whole training took.
         """
         assert self.run is not None
         if self.report is None:
             raise Diverged("The run has no numbers: its log is empty.")
-        run, (config, weights) = self.run, self.run.result()
-        metadata = {
-            "training_architecture": run.config.sae.architecture,
-            "training_tokens": run.tokens_done,
-            "training_normalisation": run.config.normalisation,
-            **run.normalisation.facts(),
-            "token_filter": self._filter(source).describe(),
-        }
-        about: dict[str, Any] = {
-            "hook": self.part.hook,
-            "model_name": source.model_name,
-            "metadata": metadata,
-            "normalisation": "layer_norm" if run.normalisation.outside else "none",
-        }
-        share_F = torch.cat(run.mesh.latents.gather(run.firing.firing_share_F()))
-        if run.mesh.latents.size > 1:
-            save_sharded_sae(config, weights, self.folder, run.mesh, **about, firing_share_F=share_F)
-        elif run.mesh.leads:
-            save_sae(SparseAutoencoder(config, weights, **about), self.folder, firing_share_F=share_F)
-        if not run.mesh.leads:
-            return
-        seal(
-            self.folder,
-            Kind.SAE,
-            config=run.config.model_dump(mode="json"),
-            inputs=source.inputs,
-            metrics={
-                **self.report._asdict(),
-                "seconds": round(seconds, 1),
-                "tokens_per_second": round(run.tokens_done / max(seconds, 1e-9)),
-                "learning_rate": run.config.learning_rate(len(share_F)),
-                "token_filter": self._filter(source).describe(),
-                "excluded": source.excluded,
-            },
-        )
+        finish(self.run, self.origin(source), self.report, seconds, self.folder, self.validation)
 
-    def _filter(self, source: ActivationSource) -> TokenFilter | JointFilter:
-        """The rule of its own hook point: what others left out beside it is in `excluded`."""
-        if isinstance(source.filter, JointFilter):
-            return {part.hook: rule for part, rule in source.filter.rules}.get(self.part.hook, source.filter)
-        return source.filter
+    def origin(self, source: ActivationSource) -> Origin:
+        """What its SAE says of the source: of the filter its own hook point's rule; the rest is in `excluded`."""
+        origin, rule = Origin.of(source), source.filter
+        if isinstance(rule, JointFilter):
+            rule = {part.hook: each for part, each in rule.rules}.get(self.part.hook, rule)
+        return origin.model_copy(update={"hook": self.part.hook, "token_filter": rule.describe()})

@@ -68,12 +68,21 @@ class TrainingRun:
         start: what is done to the activations, and their centre.
         device: where to train.
         mesh: the processes that train together; all make the same calls.
+        learning_rate: the highest one; the configuration's where not given.
 
     Raises:
         BadInput: the processes can't divide this work.
     """
 
-    def __init__(self, config: TrainConfig, start: StartingPoint, device: torch.device, mesh: Mesh = SINGLE) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        start: StartingPoint,
+        device: torch.device,
+        mesh: Mesh = SINGLE,
+        *,
+        learning_rate: float | None = None,
+    ) -> None:
         self.config = config
         tensors = {name: tensor.to(device) for name, tensor in start.normalisation.tensors().items()}
         self.normalisation = start.normalisation.restored(mesh.same_everywhere(tensors))
@@ -90,7 +99,7 @@ class TrainingRun:
         self._check_divisible()
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
         self.firing = FiringRecord(weights.b_enc_F.shape[0], config.dead_after(), device, mesh.tokens)
-        self._lr = config.learning_rate(self._width)
+        self.learning_rate = learning_rate or config.learning_rate(self._width)
         self._device = device
 
     @property
@@ -125,7 +134,7 @@ class TrainingRun:
         loss = self._accumulation(x_BD, self._dead_F() if config.revive == "auxk" else None)
         if not math.isfinite(loss.gradient_norm):
             raise Diverged(f"The gradient is no longer finite after {self.steps_done:,} steps.")
-        lr = self._lr * lr_factor(
+        lr = self.learning_rate * lr_factor(
             self.steps_done, config.steps, config.warmup_steps, config.decay_share, config.lr_schedule
         )
         clip = config.gradient_clip
@@ -228,6 +237,7 @@ class TrainingRun:
         return tensors, {
             "adam_steps": self.moments.steps,
             "counted_tokens": self.firing.counted_tokens,
+            "learning_rate": self.learning_rate,
         }
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -243,5 +253,6 @@ class TrainingRun:
         self.firing.fired_F.copy_(tensors["fired_F"])
         self.firing.counted_tokens = int(facts["counted_tokens"])
         self.moments.steps = int(facts["adam_steps"])
+        self.learning_rate = float(facts.get("learning_rate", self.learning_rate))
         self.steps_done = int(facts["step"])
         self._step.refresh()

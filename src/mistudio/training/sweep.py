@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.atomic import new_directory
+from mistudio.artifacts.atomic import WORK, new_directory
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact
 from mistudio.errors import ArtifactExists, Diverged
@@ -76,8 +76,13 @@ def train_several(
     if taken:
         raise ArtifactExists(f"{taken[0]} exists already.")
     with new_directory(out, resumable=True) as folder:
-        claim(folder, members={one.name: one.config.model_dump(mode="json") for one in planned}, source=source.identity)
         members = [Member(one.config, folder / one.name, parts[one.hook], name=one.name) for one in planned]
+        claim(
+            folder,
+            members={one.name: one.config.model_dump(mode="json") for one in planned},
+            source=source.identity,
+            origins={member.name: member.origin(source).model_dump(mode="json") for member in members},
+        )
         where = torch.device(device) if device else best_device()
         together = Together(members, source, folder, progress or Silent(), where)
         try:
@@ -100,9 +105,10 @@ def train_several(
         )
         write_sweep(sweep, folder)
         write_page(sweep, folder)
-    for one in sweep.members:
-        if one.path is not None and members_in is not None:
-            os.replace(out / one.name, places[one.name])
+    for made in sweep.members:
+        shutil.rmtree(out / made.name / WORK, ignore_errors=True)
+        if made.path is not None and members_in is not None:
+            os.replace(out / made.name, places[made.name])
     return [open_artifact(places[one.name], Kind.SAE) for one in sweep.members if one.path is not None]
 
 
@@ -154,7 +160,7 @@ def _result(one: Planned, member: Member, path: str | None, d_in: int) -> SweepM
         architecture=config.sae.architecture,
         k=config.sae.k,
         d_sae=width,
-        learning_rate=config.learning_rate(width),
+        learning_rate=member.run.learning_rate if member.run else config.learning_rate(width),
         tokens=report.tokens if report else 0,
         differs=dict(one.differs),
         l0=report.l0 if report else None,

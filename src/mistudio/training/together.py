@@ -26,10 +26,12 @@ from mistudio.artifacts.atomic import write_json
 from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.progress import Progress
 from mistudio.sae.collective import SINGLE, Mesh
-from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
+from mistudio.training.checkpoint import load_checkpoint, run_at, save_checkpoint
 from mistudio.training.config import TrainConfig
+from mistudio.training.held_back import HeldBack
 from mistudio.training.layout import RUN, latest_checkpoint
 from mistudio.training.member import Member
+from mistudio.training.rate_search import rate_of
 from mistudio.training.run import TrainingRun
 from mistudio.training.shared_files import load_shard, saving_shards
 from mistudio.training.starting_point import StartingPoint, starting_point
@@ -109,6 +111,7 @@ class Together:
         """That training has taken, interruptions left out."""
         self._steps = 0
         self._folder, self._progress, self._mesh = folder, progress, mesh
+        source = _with_validation(members, source)
         self._stream = ShuffledStream(
             source,
             StreamConfig(
@@ -120,11 +123,12 @@ class Together:
         )
         checkpoint = latest_checkpoint(folder)
         if checkpoint is None:
-            self._begin(source.sample(_SAMPLE_TOKENS), device)
+            self._begin(source, device)
         else:
             self._resume(checkpoint, device)
 
-    def _begin(self, sample_BD: Tensor, device: torch.device) -> None:
+    def _begin(self, source: ActivationSource, device: torch.device) -> None:
+        sample_BD = source.sample(_SAMPLE_TOKENS)
         starts: dict[tuple[Part, str, str], StartingPoint] = {}
         for member in self.members:
             config = member.config
@@ -132,7 +136,11 @@ class Together:
             if place not in starts:
                 columns_BD = sample_BD[:, member.part.columns]
                 starts[place] = starting_point(columns_BD, config.b_dec_start, config.normalisation)
-            member.begin(TrainingRun(member.config, starts[place], device, self._mesh))
+            start, rate = starts[place], None
+            if config.lr == "auto":
+                columns = member.part.columns
+                rate = rate_of(config, source, start, member.folder, device, self._progress, columns=columns)
+            member.begin(TrainingRun(config, start, device, self._mesh, learning_rate=rate))
 
     def _resume(self, checkpoint: Path, device: torch.device) -> None:
         tensors, facts = load_checkpoint(checkpoint, self._stream)
@@ -144,9 +152,8 @@ class Together:
             if not mine:
                 member.continue_from(None, facts_of)
                 continue
-            start = StartingPoint.of_checkpoint(mine, member.config.normalisation)
-            run = TrainingRun(member.config, start, device, self._mesh)
-            run.restore(mine, facts_of | {"step": min(self._steps, member.config.steps)})
+            step = facts_of.get("stopped_at") or min(self._steps, member.config.steps)
+            run = run_at(member.config, mine, facts_of | {"step": step}, device, self._mesh)
             member.continue_from(run, facts_of)
 
     def train(self) -> None:
@@ -162,7 +169,7 @@ class Together:
         batch_size = self.members[0].config.batch_size
         before, began = self.seconds, time.monotonic()
         try:
-            while self._steps < last:
+            while any(member.wants(self._steps) for member in self.members):
                 self._progress.checkpoint()
                 acts_BD = self._stream.next_batch().acts_BD
                 self.seconds = before + time.monotonic() - began
@@ -193,9 +200,12 @@ class Together:
                 facts.setdefault("members", {})[member.name] = facts_of
             else:
                 facts |= facts_of
+        keep = max(member.config.keep_checkpoints for member in self.members)
         with saving_shards(self._folder, self._steps, tensors, self._mesh) as leads:
             if leads:
-                save_checkpoint(self._folder, self._steps, tensors, facts, self._stream)
+                save_checkpoint(self._folder, self._steps, tensors, facts, self._stream, keep)
+        for member in self.members:
+            member.checkpoint_saved()
 
     def _shown(self) -> dict[str, float]:
         reports = [member.report for member in self.members if member.report and member.diverged is None]
@@ -204,6 +214,18 @@ class Together:
         if len(self.members) == 1:
             return {"fvu": reports[0].fvu, "dead": reports[0].dead_share}
         return {"best_fvu": min(each.fvu for each in reports), "worst_fvu": max(each.fvu for each in reports)}
+
+
+def _with_validation(members: Sequence[Member], source: ActivationSource) -> ActivationSource:
+    """The source without the tokens that some member is validated on; as it is where none is."""
+    wanted = [member.config.validation for member in members]
+    tokens = [each.validation_tokens for each in wanted if each.validate_every is not None]
+    if not tokens:
+        return source
+    held = HeldBack(source, max(tokens))
+    for member in members:
+        member.validate_on(held.acts_ND)
+    return held
 
 
 def _prefix(member: Member) -> str:

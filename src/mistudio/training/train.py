@@ -63,18 +63,19 @@ def train(
     check_width(config, source.d_in)
     progress = progress or Silent()
     if mesh.everyone.size > 1:
+        _check_for_several(config, mesh)
         source, progress = SharedSource(source, mesh.everyone), SharedProgress(progress, mesh.everyone)
-    if config.batch_size % mesh.tokens.size:
-        raise BadInput(
-            f"A batch of {config.batch_size:,} tokens can't be divided among {mesh.tokens.size} processes.",
-            remedy=f"Choose a --batch-size that is a multiple of {mesh.tokens.size}.",
-        )
     with shared_directory(out, mesh.everyone) as folder:
+        member = Member(config, folder, Part(source.hook, 0, source.d_in))
         if mesh.leads:
             # Processes that share out the tokens may be more or fewer from now on.
             shards = {"latent_shards": mesh.latents.size} if mesh.latents.size > 1 else {}
-            claim(folder, config=config.model_dump(mode="json") | shards, source=source.identity)
-        member = Member(config, folder, Part(source.hook, 0, source.d_in))
+            claim(
+                folder,
+                config=config.model_dump(mode="json") | shards,
+                source=source.identity,
+                origin=member.origin(source).model_dump(mode="json"),
+            )
         where = torch.device(device) if device else best_device()
         together = Together([member], source, folder, progress, where, mesh)
         try:
@@ -85,3 +86,17 @@ def train(
             raise
         member.finish(source, together.seconds)
     return open_artifact(Path(out), Kind.SAE)
+
+
+def _check_for_several(config: TrainConfig, mesh: Mesh) -> None:
+    """Refuse what processes that train together can't do."""
+    if config.batch_size % mesh.tokens.size:
+        raise BadInput(
+            f"A batch of {config.batch_size:,} tokens can't be divided among {mesh.tokens.size} processes.",
+            remedy=f"Choose a --batch-size that is a multiple of {mesh.tokens.size}.",
+        )
+    if config.lr == "auto" or config.validation.validate_every is not None:
+        raise BadInput(
+            "The learning rate is searched, and tokens are held back for validation, by one process alone.",
+            remedy="Leave out --lr auto and --validate-every, or train without torchrun.",
+        )

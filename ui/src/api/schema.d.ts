@@ -6221,6 +6221,13 @@ export interface components {
              *       "b_dec_start": "geometric_median",
              *       "revive": "auxk",
              *       "log_every": 10,
+             *       "keep_checkpoints": 1,
+             *       "validation": {
+             *         "finish_with": "last",
+             *         "keep_best": false,
+             *         "patience_margin": 0.005,
+             *         "validation_tokens": 8192
+             *       },
              *       "seed": 0
              *     }
              */
@@ -6278,9 +6285,10 @@ export interface components {
             buffer_tokens: number;
             /**
              * Lr
-             * @description Adam's learning rate; chosen from the width and the number of steps where it is not given.
+             * @description Adam's learning rate; chosen from the width and the number of steps where it is not given; with auto, found by
+             *     short trials on the first tokens, which take up to 15 % of the steps more.
              */
-            lr?: number | null;
+            lr?: number | "auto" | null;
             /**
              * Warmup Steps
              * @description Steps over which the learning rate rises linearly from 0.
@@ -6389,11 +6397,32 @@ export interface components {
              */
             checkpoint_every?: number | null;
             /**
+             * Keep Checkpoints
+             * @description Newest checkpoints that are kept while the run lasts; from each, `mistudio finalize` can make an SAE.
+             * @default 1
+             */
+            keep_checkpoints: number;
+            /**
+             * @description Tokens that never train, the best state and early stop.
+             * @default {
+             *       "validation_tokens": 8192,
+             *       "keep_best": false,
+             *       "finish_with": "last",
+             *       "patience_margin": 0.005
+             *     }
+             */
+            validation: components["schemas"]["ValidationConfig"];
+            /**
              * Seed
              * @description Seed of the weights and of the order of the data.
              * @default 0
              */
             seed: number;
+            /**
+             * Data Seed
+             * @description Seed of the order of the data, where it is not to be `seed`; the members of a sweep have one order.
+             */
+            data_seed?: number | null;
         };
         /**
          * TrainingCheckpoint
@@ -6465,6 +6494,13 @@ export interface components {
              *       "b_dec_start": "geometric_median",
              *       "revive": "auxk",
              *       "log_every": 10,
+             *       "keep_checkpoints": 1,
+             *       "validation": {
+             *         "finish_with": "last",
+             *         "keep_best": false,
+             *         "patience_margin": 0.005,
+             *         "validation_tokens": 8192
+             *       },
              *       "seed": 0
              *     }
              */
@@ -6778,6 +6814,48 @@ export interface components {
             name: string;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * ValidationConfig
+         * @description What is measured on tokens that never train, and what follows from it.
+         */
+        ValidationConfig: {
+            /**
+             * Validate Every
+             * @description Steps between two measurements of FVU and L0 on tokens that never train, after the warm-up; none where it is not
+             *     given.
+             */
+            validate_every?: number | null;
+            /**
+             * Validation Tokens
+             * @description Tokens held back for it: the first of the data, at most a twentieth of it.
+             * @default 8192
+             */
+            validation_tokens: number;
+            /**
+             * Keep Best
+             * @description Keep the state with the lowest FVU among those whose L0 is within 5 % of k, for `mistudio finalize --best`.
+             * @default false
+             */
+            keep_best: boolean;
+            /**
+             * Finish With
+             * @description Make the SAE from the last state, or from the best one.
+             * @default last
+             * @enum {string}
+             */
+            finish_with: "last" | "best";
+            /**
+             * Patience
+             * @description Measurements without a better FVU after which the run ends early; it never does where this is not given.
+             */
+            patience?: number | null;
+            /**
+             * Patience Margin
+             * @description Share by which the FVU must fall to count as better for `patience`.
+             * @default 0.005
+             */
+            patience_margin: number;
         };
         /**
          * Variant

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from mistudio.cli.processes import Place, together
 from mistudio.errors import BadInput, Diverged
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
+from mistudio.training.advice import advice, hindsight
 from mistudio.training.config import TrainConfig
 from mistudio.training.variation import in_one_order
 
@@ -94,6 +95,8 @@ def train(
     configs = in_one_order(configs)
     with together(device, latent_shards) as processes, console.working() as progress:
         source = _source(context.obj, activations, model, corpus, points, configs[0].order_seed, progress, processes)
+        if processes.mesh.leads:
+            _advise(configs, source)
         if len(configs) * len(source.parts) > 1:
             processes.refuse_several()
             _train_several(context.obj, source, configs, out, (model, corpus) if evaluate else None, progress,
@@ -191,11 +194,39 @@ def _report(
         "dead latents": f"{metrics['dead_share']:.1%}",
         "left out": metrics["token_filter"]["rule"].removeprefix("excluded: "),
     }
+    facts |= _how_it_was_found(metrics)
     if found:
         facts |= {"FVU on held-out text": found.fvu, "loss recovered": found.loss_recovered_zero}
     console.print_facts(f"SAE {artifact.path}", facts)
+    ended = {name: metrics[name] for name in ("step", "l0", "dead_share")}
+    for each in hindsight(config, config.sae.width(source.d_in), **ended):
+        console.remark(f"Note: {each.sentence}")
     if not found:
         console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
+
+
+def _advise(configs: Sequence[TrainConfig], source: ActivationSource) -> None:
+    """Say what is likely to go wrong, each sentence once."""
+    told = [
+        each.sentence for config in configs for part in source.parts
+        for each in advice(config, part.width, source.n_tokens)
+    ]  # fmt: skip
+    for sentence in dict.fromkeys(told):
+        console.remark(f"Note: {sentence}")
+
+
+def _how_it_was_found(metrics: Mapping[str, Any]) -> dict[str, object]:
+    """What the search for the learning rate and the validation came to, where there were any."""
+    facts: dict[str, object] = {}
+    search, validation = metrics.get("learning_rate_search"), metrics.get("validation")
+    if search is not None and search["searched"]:
+        facts["rates tried"] = ", ".join(f"{trial['lr']:g}" for trial in search["trials"])
+    if validation is not None:
+        facts["lowest FVU on held-back tokens"] = validation["best_fvu"]
+        facts["at step"] = validation["best_step"]
+        facts["made from step"] = metrics["taken_at_step"]
+        facts["ended early"] = validation["stopped_early"]
+    return facts
 
 
 def _check_begun(out: Path) -> None:
