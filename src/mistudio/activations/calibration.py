@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from mistudio.activations.config import Split
@@ -35,9 +36,18 @@ class Calibration(NamedTuple):
     """What the sample says about one hook point."""
 
     filter: TokenFilter
-    kept_share: float
-    """Of the sample's tokens."""
-    sampled_tokens: int
+    keep_B: Bool[Tensor, " B"]
+    """Which of the sample's tokens it keeps; the sample is the same for every hook point."""
+
+    @property
+    def kept_share(self) -> float:
+        """Of the sample's tokens."""
+        return float(self.keep_B.float().mean())
+
+    @property
+    def sampled_tokens(self) -> int:
+        """Size of the sample."""
+        return len(self.keep_B)
 
 
 def calibrate_points(
@@ -66,14 +76,14 @@ def calibrate_points(
     ids_B = torch.from_numpy(ids_CT).flatten()
     ordinary_B = TokenFilter(special).keep(ids_B, torch.empty(len(ids_B), 0))
     if multiple is None:
-        share = float(ordinary_B.float().mean()) if exclude_special else 1.0
-        return {point: Calibration(filters[point], share, len(ids_B)) for point in points}
+        keep_B = ordinary_B if exclude_special else torch.ones_like(ordinary_B)
+        return {point: Calibration(filters[point], keep_B) for point in points}
     norms_of = _norms(lm, torch.from_numpy(ids_CT), points, progress)
     found = {}
     for point in points:
         rule = calibrate(norms_of[point][ordinary_B], special_ids=filters[point].special_ids, multiple=multiple)
         kept_B = rule.keep(ids_B, norms_of[point][:, None])  # A norm is its own norm.
-        found[point] = Calibration(rule, float(kept_B.float().mean()), len(ids_B))
+        found[point] = Calibration(rule, kept_B)
     return found
 
 
@@ -87,7 +97,7 @@ def measure(lm: LanguageModel, tokens: Tokens, given: TokenFilter, *, split: Spl
     check_fit(lm, tokens)
     ids_B = torch.from_numpy(tokens.contexts(_sampled(tokens, split))).flatten()
     kept_B = TokenFilter(given.special_ids).keep(ids_B, torch.empty(len(ids_B), 0))
-    return Calibration(given, float(kept_B.float().mean()), len(ids_B))
+    return Calibration(given, kept_B)
 
 
 def special_ids_of(tokens: Tokens) -> frozenset[int]:

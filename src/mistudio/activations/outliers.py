@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from mistudio.activations.block import Part
 from mistudio.errors import BadInput
 
 
@@ -103,6 +104,32 @@ class TokenFilter:
                 remedy="Load the model with --dtype float32 or bfloat16.",
             )
         return norms_B > self.max_norm
+
+
+@dataclass(frozen=True)
+class JointFilter:
+    """A rule over the activations of several hook points side by side: what any one of them leaves out is left out."""
+
+    rules: tuple[tuple[Part, TokenFilter], ...]
+    """Which columns each filter judges."""
+
+    def keep(self, ids_B: Integer[Tensor, " B"], acts_BD: Float[Tensor, "B D"]) -> Bool[Tensor, " B"]:
+        """Which tokens to keep.
+
+        Raises:
+            BadInput: an activation is not a number.
+        """
+        keep_B = torch.ones(len(ids_B), dtype=torch.bool, device=ids_B.device)
+        for part, rule in self.rules:
+            keep_B &= rule.keep(ids_B, acts_BD[:, part.columns])
+        return keep_B
+
+    def describe(self) -> dict[str, Any]:
+        """The rules for manifests and results, by hook point; JSON-able."""
+        return {
+            "rule": "a token is left out where any hook point's rule says so",
+            "hooks": {part.hook: rule.describe() for part, rule in self.rules},
+        }
 
 
 def norms(acts_BD: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:

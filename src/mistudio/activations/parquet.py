@@ -21,8 +21,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Int64
 from torch.utils.dlpack import from_dlpack
 
 from mistudio.activations.block import ActivationBlock
@@ -48,9 +50,12 @@ def schema_of(d: int, dtype: str, **facts: str) -> pa.Schema:
     return pa.schema(fields, metadata={"mistudio": json.dumps({"dtype": dtype, "d": d, **facts})})
 
 
-class _RowGroup(NamedTuple):
+class RowGroup(NamedTuple):
+    """Where the rows of a block lie."""
+
     file: Path
     number: int
+    """Of the row group in its file."""
     rows: int
 
 
@@ -118,12 +123,31 @@ class Recorded:
             from_dlpack(table["pos"].combine_chunks()),
         )
 
+    @property
+    def row_groups(self) -> Sequence[RowGroup]:
+        """The row groups in the order of recording; block i is row group i."""
+        return self._groups
+
+    def positions(self, index: int) -> Int64[np.ndarray, " B"]:
+        """The flat positions of the tokens of one row group.
+
+        Raises:
+            ArtifactBroken: the file cannot be read; the message names it.
+        """
+        group = self._groups[index]
+        try:
+            table = self._file(group.file).read_row_group(group.number, columns=["pos"], use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise _broken(group.file, error) from error
+        found: np.ndarray = table["pos"].to_numpy()
+        return found
+
     def blocks(self) -> Iterator[ActivationBlock]:
         """All blocks, in the order of recording."""
         for index in range(self.n_blocks):
             yield self.read_block(index)
 
-    def _row_groups(self, artifact: Artifact) -> list[_RowGroup]:
+    def _row_groups(self, artifact: Artifact) -> list[RowGroup]:
         found = []
         for name in sorted(artifact.manifest.files):
             if name.startswith(f"{self.hook}/"):
@@ -133,7 +157,7 @@ class Recorded:
                 if tuple(schema.names) != COLUMNS or schema.field("acts").type.list_size != self.d:
                     raise ArtifactBroken(f"{path} does not hold {self.d} activations a token.")
                 metadata = file.metadata
-                found += [_RowGroup(path, i, metadata.row_group(i).num_rows) for i in range(metadata.num_row_groups)]
+                found += [RowGroup(path, i, metadata.row_group(i).num_rows) for i in range(metadata.num_row_groups)]
         return found
 
     def _file(self, path: Path) -> pq.ParquetFile:
