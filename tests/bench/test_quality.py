@@ -49,6 +49,7 @@ TINY = QualityBenchConfig(
 )
 # Writes what sparsify would: an SAE that gives its k largest inputs back, more exactly the nearer the rate is to 0.01.
 STAND_IN = """
+import json
 from pathlib import Path
 import torch
 from safetensors.torch import save_file

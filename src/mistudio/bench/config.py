@@ -60,9 +60,10 @@ class QualityBenchConfig(Config):
     """SAEs of every library on the same tokens in the same order, each library at its own best learning rate."""
 
     libraries: tuple[LibraryName, ...] = ("mistudio", "saelens", "sparsify", "sparsify-adam", "dictionary_learning")
-    """Who takes part, where it has the architecture; sparsify with its default optimizer signum, and with Adam."""
+    """Who takes part, where it has the architecture: mistudio, saelens, sparsify with its default optimizer signum,
+    sparsify-adam, dictionary_learning."""
     archs: tuple[ComparedArchitecture, ...] = ("topk",)
-    """The architectures; sparsify has topk only."""
+    """The architectures: topk, batchtopk, jumprelu; sparsify has topk only."""
     k: tuple[int, ...] = (16, 32, 64)
     """Active latents per token that are asked for."""
     d_sae: int = Field(default=2048, gt=0)

@@ -206,7 +206,8 @@ def _plain(annotation: Any) -> Any:
     """The annotation in the words that Typer understands: tuples of one type become lists."""
     arguments = get_args(annotation)
     if get_origin(annotation) is tuple:
-        return list[arguments[0]] if arguments[-1] is Ellipsis else annotation  # type: ignore[valid-type]
+        one = str if get_origin(arguments[0]) is Literal else arguments[0]  # Typer has no lists of choices.
+        return list[one] if arguments[-1] is Ellipsis else annotation  # type: ignore[valid-type]
     if get_origin(annotation) in (Union, types.UnionType):
         return Union[tuple(_plain(argument) for argument in arguments)]  # noqa: UP007 — built at run time
     return annotation
@@ -263,6 +264,7 @@ def validated(kind: type[_Kind], content: dict[str, Any]) -> _Kind:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][-1]).replace("_", "-") if first["loc"] else ""
+        names = [each for each in first["loc"] if isinstance(each, str)]
+        option = names[-1].replace("_", "-") if names else ""
         message = first["msg"].removeprefix("Value error, ")
         raise BadInput(f"--{option}: {message}." if option else f"{message[0].upper()}{message[1:]}.") from error

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.errors import Diverged
@@ -60,6 +60,7 @@ class _Source:
     def __init__(self, batches: Any) -> None:
         self._batches = batches
         self.d_in: int = batches.d_in
+        self.parts = (Part(self.hook, 0, self.d_in),)
         self.n_tokens: int = batches.an_epoch * batches.batch_size
 
     @property
