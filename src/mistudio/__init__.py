@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mistudio.steering.config import SteeringSpec as SteeringSpec
     from mistudio.steering.steer import steer as steer
     from mistudio.training.config import TrainConfig as TrainConfig
+    from mistudio.training.loggers.follow import logged as logged
     from mistudio.training.train import train as train
 
 # In the order of the road.
@@ -65,6 +66,7 @@ _HOMES = {
     "sae_from_hub": "mistudio.sae.hub",
     "TrainConfig": "mistudio.training.config",
     "train": "mistudio.training.train",
+    "logged": "mistudio.training.loggers.follow",
     "EvaluateConfig": "mistudio.evaluation.config",
     "evaluate": "mistudio.evaluation.evaluate",
     "LabelsConfig": "mistudio.evaluation.probing.config",

@@ -62,7 +62,13 @@ class _Handler(BaseHTTPRequestHandler):
                 if line["key"] == "file":
                     content = base64.b64decode(line["value"]["content"])
                     (self.folder / "/".join(parts[2:4]) / line["value"]["path"]).write_bytes(content)
-            self._json({"commitUrl": f"http://{self.headers['Host']}/me/my-sae/commit/{COMMIT}", "commitOid": COMMIT, "hookOutput": ""})
+            self._json(
+                {
+                    "commitUrl": f"http://{self.headers['Host']}/me/my-sae/commit/{COMMIT}",
+                    "commitOid": COMMIT,
+                    "hookOutput": "",
+                }
+            )
         else:
             self._json({})
 

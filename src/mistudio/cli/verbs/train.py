@@ -39,6 +39,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option("--log", help="Also send the numbers to tensorboard, wandb or mlflow; repeat for several."),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -58,6 +62,7 @@ def train(
     """
     point = _point(hook, layer)
     _check_choice(activations, model, corpus, point)
+    from mistudio.training.loggers.follow import logged
     from mistudio.training.train import train as run
 
     with console.working() as progress:
@@ -66,7 +71,8 @@ def train(
         path = inputs.place(context.obj, Kind.SAE, out, *parts)
         if resume:
             _check_begun(path)
-        artifact = run(source, config, path, progress=progress)
+        with logged(progress, path, config, log or ()) as told:
+            artifact = run(source, config, path, progress=told)
     metrics = artifact.manifest.metrics
     if as_json:
         console.print_json({"path": str(artifact.path), **metrics})
