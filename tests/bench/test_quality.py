@@ -211,4 +211,4 @@ def test_the_command_writes_a_result_and_prints_a_table(tmp_path: Path) -> None:
     assert summary.mcc is not None
     assert 0 < summary.mcc.mean <= 1
     assert summary.fvu_at_k == summary.fvu
-    assert "miStudio" in done.out
+    assert "topk on synthetic, 128 features in 16 dimensions" in done.out
