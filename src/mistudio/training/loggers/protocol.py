@@ -45,7 +45,7 @@ def open_logger(which: str, folder: Path, name: str, config: Mapping[str, Any]) 
     if which not in LOGGERS:
         raise BadInput(f"There is no logger {which}.", remedy=f"Choose one of {', '.join(LOGGERS)}.")
     try:
-        module = import_module(LOGGERS[which])  # type: ignore[index]
+        module = import_module(LOGGERS[which])
     except ImportError as error:
         raise BadInput(
             f"{which} cannot be loaded: {error}.", remedy=f"Install it: pip install 'mistudio[{which}]'."
