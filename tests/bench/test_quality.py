@@ -6,7 +6,7 @@ import math
 import sys
 from itertools import chain
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_a_library_gets_its_best_rate_and_finished_saes_are_not_trained_again(
     assert "| sparsify, signum | 0.01 (edge) | 2 | 2.0 |" in page
     assert "images/quality-made-up-topk.svg" in page
     (plot,) = benchmark_plots(tmp_path).values()
-    assert ElementTree.fromstring(plot).tag.endswith("svg")
+    assert ET.fromstring(plot).tag.endswith("svg")
 
 
 def test_differences_are_taken_seed_by_seed_and_are_above_zero_where_ours_is_better() -> None:

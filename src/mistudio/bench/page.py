@@ -21,13 +21,13 @@ _NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: mea
 
 _IMAGES = "images"
 _HOW_QUALITY = (
-    "Every library trains with its own trainer, optimiser and schedule, on the same tokens in the same order, and at "
-    "its own best learning rate of one grid; at its defaults otherwise, save for warm-ups and windows that are longer "
-    "than the run. What it writes is read and measured by one implementation on tokens that none of them was trained on. "
-    "L0 and FVU are what the SAEs have; *FVU at k* is read off each library's own line at exactly the k that was asked "
-    "for, and the last difference is taken seed by seed: above 0 where ours is better. ± and brackets are 95 % "
-    "intervals over seeds. *Silent* latents are active on none of the held-out tokens. Seconds are those of training "
-    "alone, on a machine that others may use too: `mistudio bench step` compares speed."
+    "Every library trains with its own trainer, optimiser and schedule, on the same tokens in the same order, and "
+    "at its own best learning rate of one grid; at its defaults otherwise, save for warm-ups and windows that are "
+    "longer than the run. What it writes is read and measured by one implementation on tokens that none of them was "
+    "trained on. L0 and FVU are what the SAEs have; *FVU at k* is read off each library's own line at exactly the k "
+    "that was asked for, and the last difference is taken seed by seed: above 0 where ours is better. ± and "
+    "brackets are 95 % intervals over seeds. *Silent* latents are active on none of the held-out tokens. Seconds "
+    "are those of training alone, on a machine that others may use too: `mistudio bench step` compares speed."
 )
 
 
