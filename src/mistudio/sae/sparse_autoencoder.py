@@ -1,10 +1,15 @@
-"""The SAE as its users see it: `encode`, `decode`, `forward` on raw activations, and `save`.
+"""The SAE as its users see it: `encode`, `decode`, `forward` on raw activations, files, the Hub, a notebook.
+
+What knows files and the Hub (`native_file`, `hub`) knows this class; it is loaded when it is asked for.
 
 B tokens, D d_in, F d_sae, K active latents per token.
 """
 
 from __future__ import annotations
 
+from html import escape
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -158,6 +163,46 @@ class SparseAutoencoder(nn.Module):
                 remedy="Give decode the activations that were encoded as its second argument.",
             )
         return TokenNorm.of(x_BD.float()).undo(z_BD)
+
+    def save(self, directory: Path | str) -> None:
+        """Write cfg.json and sae_weights.safetensors, which SAELens opens too, into a directory, made if missing."""
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        import_module("mistudio.sae.native_file").save_sae(self, Path(directory))
+
+    @classmethod
+    def load(cls, directory: Path | str, *, device: str | torch.device = "cpu") -> SparseAutoencoder:
+        """Read an SAE from its directory, as `mistudio.load_sae` does."""
+        loaded: SparseAutoencoder = import_module("mistudio.sae.native_file").load_sae(directory, device=device)
+        return loaded
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload it with a card; options and errors are those of `mistudio.sae.hub.push_sae`."""
+        address: str = import_module("mistudio.sae.hub").push_sae(self, repo_id, **options)
+        return address
+
+    @classmethod
+    def from_hub(cls, repo_id: str, **options: Any) -> SparseAutoencoder:
+        """Fetch and load one; options and errors are those of `mistudio.sae.hub.sae_from_hub`."""
+        loaded: SparseAutoencoder = import_module("mistudio.sae.hub").sae_from_hub(repo_id, **options)
+        return loaded
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it is of, its size, and how its decoder's rows lie."""
+        norm_F = self.W_dec_FD.norm(dim=1)
+        facts = {
+            "architecture": self.config.architecture,
+            "trained on": f"{self.hook} of {self.model_name}",
+            "latents": f"{self.d_sae:,} ({self.d_sae / self.d_in:g} × {self.d_in} dimensions)",
+            "active per token": str(getattr(self.config, "k", "above a threshold")),
+            "norm of decoder rows": f"{float(norm_F.min()):.3g} to {float(norm_F.max()):.3g}",
+            "training tokens": f"{self.metadata['training_tokens']:,}" if "training_tokens" in self.metadata else "",
+        }
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{escape(fact)}</td></tr>"
+            for name, fact in facts.items()
+            if fact
+        )
+        return f"<table><caption style='text-align:left'>SparseAutoencoder</caption>{rows}</table>"
 
     def _check(self, x_BD: Tensor) -> None:
         if x_BD.shape[-1] != self.d_in:

@@ -1,4 +1,4 @@
-"""`mistudio bench step|record|sweep`: measure against other libraries, side by side in one run."""
+"""`mistudio bench step|record|sweep|quality`: measure against other libraries, side by side in one run."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mistudio.bench.config import RecordBenchConfig, StepBenchConfig, SweepBenchConfig
+from mistudio.artifacts.kinds import Kind
+from mistudio.artifacts.store import LocalStore
+from mistudio.bench.config import QualityBenchConfig, RecordBenchConfig, StepBenchConfig, SweepBenchConfig
 from mistudio.cli import console, inputs
 from mistudio.cli.options import AsJson, configured
+from mistudio.errors import BadInput
 from mistudio.language_models.config import ModelConfig
 from mistudio.sae.config import TRAINABLE
 
 if TYPE_CHECKING:
-    from mistudio.artifacts.store import LocalStore
     from mistudio.bench.result import Result
     from mistudio.bench.table import Table
     from mistudio.corpora.tokens import Tokens
     from mistudio.language_models.loading import LanguageModel
     from mistudio.progress import Progress
 
-app = typer.Typer(help="Measure speed against other libraries, interleaved in one run. Without a verb: all.")
+app = typer.Typer(help="Measure against other libraries, side by side. Without a verb: speed, all of it.")
 
 ResultFile = Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")]
 _RESULTS = Path("benchmarks/results")
@@ -29,7 +31,7 @@ _RESULTS = Path("benchmarks/results")
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Run every benchmark and write its result to benchmarks/results/, from which the documentation is made."""
+    """Run every benchmark of speed, and write its result to benchmarks/results/: the documentation is made of them."""
     from mistudio.bench.page import step_file
 
     if context.invoked_subcommand is None:
@@ -133,6 +135,68 @@ def _model_and_text(
         return model_and_text(store, progress)
     tokens = inputs.tokens_for(store, corpus, model, progress)
     return inputs.load_model(store, ModelConfig(source=model), progress), tokens
+
+
+@app.command("quality")
+@configured(QualityBenchConfig)
+def quality(
+    context: typer.Context,
+    data: Annotated[
+        str, typer.Option("--data", help="synthetic: known features; or a recording made by trace.")
+    ] = "synthetic",
+    held_out: Annotated[
+        str | None,
+        typer.Option("--held-out", help="A recording to measure on; a tenth of the recording if not given."),
+    ] = None,
+    environment: Annotated[
+        Path | None, typer.Option("--environment", help="Virtual environment of the other libraries, made if missing.")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", help="Folder for finished SAEs' numbers; bench-quality in the store if not given."),
+    ] = None,
+    out: ResultFile = None,
+    as_json: AsJson = False,
+    *,
+    config: QualityBenchConfig,
+) -> None:
+    """Compare SAEs of every library: same tokens, same order, each library at its own best learning rate.
+
+    Interrupted, the same command goes on where it stopped: each SAE's numbers are on disk as soon as it is measured.
+
+    Examples:
+
+        mistudio bench quality --libraries mistudio --libraries saelens --k 32 --seeds 1 --tokens 100000
+
+        mistudio bench quality --data ./acts --held-out ./acts-held-out --out benchmarks/results/quality-recorded.json
+    """
+    from mistudio.bench.peers import PeersEnvironment, trainers_of
+    from mistudio.bench.quality import bench_quality
+    from mistudio.bench.quality_data import RecordedData, SyntheticData
+    from mistudio.bench.table import quality_table
+
+    if held_out is not None and data == "synthetic":
+        raise BadInput("--held-out goes with a recording.", remedy="Leave it out, or give --data a recording.")
+    store: LocalStore = context.obj
+    activations: SyntheticData | RecordedData = SyntheticData(config)
+    if data != "synthetic":
+        tested = store.find(Kind.ACTIVATIONS, held_out) if held_out else None
+        activations = RecordedData(store.find(Kind.ACTIVATIONS, data), tested, config)
+    with console.working() as progress:
+        contenders = trainers_of(None)
+        if set(config.libraries) - set(contenders):
+            place = environment or store.home / "bench-peers"
+            contenders = PeersEnvironment.ensure(place, progress=progress).trainers
+        result = bench_quality(config, activations, contenders, work or store.home / "bench-quality", progress)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        result.write(out)
+    if as_json:
+        console.print_json(result.model_dump(mode="json"))
+        return
+    for arch in config.archs:
+        table = quality_table(result, arch)
+        console.print_table(table.title, table.columns, table.rows)
 
 
 def _report(result: Result, table: Table, out: Path | None, as_json: bool) -> None:

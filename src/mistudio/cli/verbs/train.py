@@ -63,6 +63,10 @@ def train(
             help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
         ),
     ] = 1,
+    log: Annotated[
+        list[str] | None,
+        typer.Option("--log", help="Also send the numbers to tensorboard, wandb or mlflow; repeat for several."),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
     *,
@@ -99,10 +103,12 @@ def train(
             _advise(configs, source)
         if len(configs) * len(source.parts) > 1:
             processes.refuse_several()
+            if log:
+                raise BadInput("--log follows one SAE, and these are several.", remedy="Leave out --log.")
             _train_several(context.obj, source, configs, out, (model, corpus) if evaluate else None, progress,
                            processes.device, resume=resume, as_json=as_json)  # fmt: skip
             return
-        path = _train_one(context.obj, source, configs[0], out, progress, processes, resume=resume)
+        path = _train_one(context.obj, source, configs[0], out, progress, processes, log or (), resume=resume)
         if not processes.mesh.leads:
             return
         found = sweeps.evaluated(context.obj, {"eval": path.path}, model, corpus, progress) if evaluate else {}
@@ -116,16 +122,19 @@ def _train_one(
     out: Path | None,
     progress: Progress,
     processes: Place,
+    loggers: Sequence[str],
     *,
     resume: bool,
 ) -> Artifact:
+    from mistudio.training.loggers.follow import logged
     from mistudio.training.train import train as run
 
     parts = (source.model_name, source.hook, config.sae.architecture, config.sae.label)
     path = inputs.place(store, Kind.SAE, out, *parts)
     if resume:
         _check_begun(path)
-    return run(source, config, path, progress=progress, device=processes.device, mesh=processes.mesh)
+    with logged(progress, path, config, loggers if processes.mesh.leads else ()) as told:
+        return run(source, config, path, progress=told, device=processes.device, mesh=processes.mesh)
 
 
 def _train_several(

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.evaluation.synthetic.ground_truth import GroundTruth
@@ -45,6 +45,11 @@ class SyntheticSource:
     def d_in(self) -> int:
         """Width of the activations."""
         return self.truth.config.d_in
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All columns are those of one place."""
+        return (Part(SYNTHETIC, 0, self.d_in),)
 
     @property
     def n_tokens(self) -> int:
