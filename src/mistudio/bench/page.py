@@ -42,8 +42,8 @@ def benchmarks_page(results: Path) -> str:
     """The whole page, in Markdown.
 
     Args:
-        results: folder that holds `step-ARCHITECTURE.json`, `record.json`, `sweep.json` and `quality-DATA.json`; what is
-            missing is left out.
+        results: folder that holds `step-ARCHITECTURE.json`, `record.json`, `sweep.json` and `quality-DATA.json`; what
+            is missing is left out.
 
     Raises:
         ArtifactBroken: a file is not a result.
