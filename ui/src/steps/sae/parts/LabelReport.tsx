@@ -108,7 +108,7 @@ function Perturbed({ found, set }: { found: LabelProbing; set: string | null }) 
   return (
     <Card
       title="Are the latents each class’s own?"
-      description="Targeted probe perturbation: the latents that speak for a class are set to zero. Its own probe should fall, and the other classes’ should not."
+      description="Targeted probe perturbation: the latents that speak for a class are set to zero. Its own probe should fall, and the other classes’ should not: the numbers are the one fall less the other, in balanced accuracy."
     >
       <PlainTable
         label="Fall of balanced accuracy: the class’s own probe less the others’"
@@ -132,6 +132,9 @@ function Perturbed({ found, set }: { found: LabelProbing; set: string | null }) 
       />
       {found.perturbations[0] && (
         <div className="mt-4">
+          <p className="mb-2 text-sm font-medium text-ink-2">
+            The first {plural(found.perturbations[0].k, "latent")} of each class
+          </p>
           <Facts
             facts={found.perturbations[0].classes.map(({ label, latents }) => [
               label,
