@@ -273,9 +273,8 @@ async def _forget_trainings(session: Session, store: LocalStore) -> None:
 
 async def _index_results(session: Session, folder: Path, indexed: Indexed) -> None:
     paths = {path.stem: path for path in sorted(folder.glob("[!.]*.json"))}
-    rows: dict[str, Evaluation | Probing] = {}
-    for table in (Evaluation, Probing):
-        rows |= {row.id: row for row in await session.scalars(select(table))}
+    rows: dict[str, Evaluation | Probing] = {row.id: row for row in await session.scalars(select(Evaluation))}
+    rows.update({row.id: row for row in await session.scalars(select(Probing))})
     for row in rows.values():
         if row.id not in paths:
             await session.delete(row)
