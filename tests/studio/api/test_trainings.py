@@ -107,6 +107,25 @@ def test_what_has_not_enough_memory_is_refused_with_the_numbers(client, workshop
     assert estimated["problems"][0].startswith("The memory needs")
 
 
+def test_an_estimate_says_what_is_likely_to_go_wrong(client, workshop):
+    recording = workshop.recording()
+    for lr, far in ((50.0, True), (None, False)):
+        config = {"sae": {"k": 2, "d_sae": 32}, "tokens": 1000, "batch_size": 64, "lr": lr}
+        answer = client.post("/trainings/estimate", json={"recording_ids": [recording], "config": config})
+        assert answer.status_code == 200, answer.text
+        assert any(each.startswith("The learning rate 50 is far above") for each in answer.json()["data"]["advice"]) == far
+
+
+def test_lines_of_an_earlier_version_have_no_penalty(client, workshop):
+    training = started(client, workshop.recording())
+    earlier = line(11)
+    for name in ("penalty", "coefficient", "revived"):
+        del earlier[name]
+    write(workshop, training["id"], [earlier | {"step": 1}, line(11, penalty=0.5, coefficient=2.0, revived=3)])
+    curves = client.get(f"/trainings/{training['id']}/metrics").json()["data"]
+    assert [curves[name]["mean"] for name in ("penalty", "coefficient", "revived")] == [[0, 0.5], [0, 2], [0, 3]]
+
+
 def test_an_estimate_names_its_parts_and_starts_nothing(client, workshop):
     recording = workshop.recording()
     body = {"recording_ids": [recording], "config": CONFIG}
@@ -208,7 +227,8 @@ def test_curves_of_few_lines_are_the_lines(client, workshop):
     assert curves["loss"]["mean"] == curves["loss"]["min"] == curves["loss"]["max"] == [1, 1 / 11, 1 / 21]
     assert (curves["lines"], curves["sampled"]) == (3, False)
     assert {each["name"] for each in curves["definitions"]} == {
-        *("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm")
+        *("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"),
+        *("penalty", "coefficient", "revived"),
     }
     assert all(each["unit"] and each["definition"] for each in curves["definitions"])
     zoomed = client.get(f"/trainings/{training['id']}/metrics", params={"start_step": 2, "end_step": 11}).json()["data"]

@@ -28,6 +28,7 @@ from mistudio.studio.queue.inputs import TrainInputs, train_inputs
 from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.reconcile import reconcile
 from mistudio.studio.queue.requests import Train
+from mistudio.training.advice import advice
 
 router = APIRouter(prefix="/trainings", tags=["trainings"])
 
@@ -100,9 +101,11 @@ async def start_training(request: Wanted, studio: Studio, transaction: Transacti
 
 @router.post("/estimate", responses=errors(404))
 async def estimate_training(request: Wanted, studio: Studio, transaction: Transaction) -> Data[EstimateOut]:
-    """What a training would need: memory, disk and time. Nothing is started."""
+    """What a training would need: memory, disk and time; and what is likely to go wrong. Nothing is started."""
     inputs = await train_inputs(transaction.session, request)
-    return Data(data=await estimate_out(studio, transaction.session, inputs.request))
+    needed = await estimate_out(studio, transaction.session, inputs.request)
+    found = advice(inputs.request.config, inputs.d_in, inputs.tokens)
+    return Data(data=needed.model_copy(update={"advice": [each.sentence for each in found]}))
 
 
 @router.get("/{training_id}", responses=errors(404))

@@ -64,6 +64,8 @@ class EstimateOut(ApiModel):
     fits: bool
     problems: list[str]
     """What does not fit, in words."""
+    advice: list[str] = []
+    """Of a training: what is likely to go wrong with it, a sentence each. It can be started all the same."""
 
 
 async def estimate_out(studio: StudioState, session: Session, request: Request) -> EstimateOut:

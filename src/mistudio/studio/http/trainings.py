@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
-from mistudio.sae.config import TopKConfig
+from mistudio.sae.config import TopKConfig, TrainableConfig
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
@@ -24,6 +24,10 @@ from mistudio.studio.http.references import Ref, References
 from mistudio.studio.http.schemas import ApiModel
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import CHECKPOINTS, step_of
+
+_CLASSES = [get_args(each)[0] for each in get_args(get_args(TrainableConfig)[0])]
+_OPTIONS = {each.model_fields["architecture"].default: each for each in _CLASSES}
+"""What can be said of each architecture."""
 
 
 class TrainingLine(ApiModel):
@@ -39,6 +43,10 @@ class TrainingLine(ApiModel):
     dead_share: float
     lr: float
     gradient_norm: float
+    penalty: float
+    coefficient: float
+    revived: float
+    """Since the line before."""
     seconds: float
     """Since the training began, without pauses."""
 
@@ -149,7 +157,8 @@ def config_of(training: Training) -> TrainConfig:
     given: dict[str, Any] = training.request.get("config") or {}
     known = {name: value for name, value in given.items() if name in TrainConfig.model_fields}
     if isinstance(sae := known.get("sae"), dict):
-        known["sae"] = {name: value for name, value in sae.items() if name in TopKConfig.model_fields}
+        fields = _OPTIONS.get(str(sae.get("architecture")), TopKConfig).model_fields
+        known["sae"] = {name: value for name, value in sae.items() if name in fields}
     return TrainConfig.model_validate(known)
 
 
