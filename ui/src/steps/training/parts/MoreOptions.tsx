@@ -18,7 +18,7 @@ interface MoreOptionsProps {
 /** Every other option, folded away in groups. */
 export function MoreOptions({ fields, values, onChange, errors }: MoreOptionsProps) {
   return (
-    <div className="mt-5 grid gap-2">
+    <div className="mt-5 grid grid-cols-1 gap-2">
       {groups.map((group) => {
         const mine = fields.filter(({ name }) => groupOf(name) === group && !hidden.includes(name));
         const wrong = Object.keys(errors).filter(
