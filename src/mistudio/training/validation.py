@@ -17,7 +17,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -184,7 +184,7 @@ def measure(run: TrainingRun, acts_ND: Float[Tensor, "N D"]) -> Quality:
     """The SAE that the run would save now, on raw activations, computed in float32."""
     reconstruction, active = Reconstruction(), 0
     with torch.no_grad():
-        outside = "layer_norm" if run.normalisation.outside else "none"
+        outside: Literal["layer_norm", "none"] = "layer_norm" if run.normalisation.outside else "none"
         sae = SparseAutoencoder(*run.result(), hook="", model_name="", normalisation=outside)
         for x_BD in torch.split(acts_ND, _SLICE):
             x_BD = x_BD.to(sae.W_dec_FD.device).float()
