@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part, parts_of
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import open_artifact, seal
@@ -43,6 +43,10 @@ class MemorySource:
         self.n_tokens = n if estimate is None else estimate
         self.d_in, self._n, self._block, self._dtype = d, n, block, dtype
         self.fetched: list[tuple[int, int]] = []
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return parts_of({self.hook: self.d_in})
 
     @property
     def identity(self) -> dict[str, Any]:

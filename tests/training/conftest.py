@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part, parts_of
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.sae.config import TopKConfig
@@ -42,6 +42,10 @@ class PlantedSource:
         weight = 1 + torch.rand((self.n_tokens, self.active), generator=generator)
         acts_BF = torch.zeros((self.n_tokens, self.n_directions)).scatter(1, which, weight)
         self.acts_BD = (acts_BF @ self.directions_FD + 0.3).half()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return parts_of({self.hook: self.d_in})
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How dead latents get a gradient, computed on the dead sub-matrix only.
 
-B tokens, S tokens of a slice, D d_in, A dead latents.
+B tokens, S tokens of a slice, D d_in, E d_out, A dead latents.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SLICE = 256
 def auxk(
     weights: Weights,
     inputs_BD: Float[Tensor, "B D"],
-    error_BD: Float[Tensor, "B D"],
+    error_BD: Float[Tensor, "B E"],
     dead_A: Int64[Tensor, " A"],
     *,
     k: int,

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from mistudio.errors import Diverged
 from mistudio.sae.config import SaeConfig
-from mistudio.sae.initial import initial_weights
+from mistudio.sae.initial import initial_transcoder, initial_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
-from mistudio.sae.registry import TRAININGS
+from mistudio.sae.registry import TRAININGS, trained
 from mistudio.sae.sparse_step import StepLoss
 from mistudio.sae.weights import Weights, rescale
 from mistudio.training.config import TrainConfig
@@ -53,7 +53,7 @@ class TrainingRun:
 
     Args:
         config: the run.
-        start: scale and centre of the activations.
+        start: scale and centre of the activations; for a transcoder, of inputs and targets.
         device: where to train.
     """
 
@@ -63,8 +63,18 @@ class TrainingRun:
         self.steps_done = 0
         centre_D = start.centre_D.to(device)
         self._training = TRAININGS[config.sae.architecture]
-        weights = initial_weights(
-            config.sae.width(len(centre_D)), centre_D, seed=config.seed, more=self._training.tensors
+        self.pair = start.pair.to(device) if start.pair else None
+        weights = (
+            initial_weights(config.sae.width(len(centre_D)), centre_D, seed=config.seed, more=self._training.tensors)
+            if self.pair is None
+            else initial_transcoder(
+                config.sae.width(len(self.pair.centre_D)),
+                len(self.pair.centre_D),
+                centre_D,
+                seed=config.seed,
+                skip=config.sae.skip,
+                more=self._training.tensors,
+            )
         )
         self._step = self._training.step(config.sae, weights)
         self.moments = AdamMoments(weights.zeros_like(), weights.zeros_like())
@@ -84,21 +94,22 @@ class TrainingRun:
 
     def result(self) -> tuple[SaeConfig, Weights]:
         """The trained SAE, for raw activations."""
-        config, weights = self._training.to_inference(self.config.sae, self.weights, self._step.kept)
-        return config, rescale(weights, self.scale)
+        config, weights = trained(self.config.sae, self.weights, self._step.kept)
+        return config, self.pair.fold(weights) if self.pair else rescale(weights, self.scale)
 
     def step(self, acts_BD: Float[Tensor, "B D"], *, report: bool) -> Report | None:
         """Train on one batch of raw activations.
 
         Args:
-            acts_BD: any float dtype.
+            acts_BD: any float dtype; a transcoder's inputs and targets side by side.
             report: also compute the batch's numbers, which waits for the device.
 
         Raises:
             Diverged: the gradient is no longer finite; the weights are left as they were.
         """
         config = self.config
-        x_BD = acts_BD.to(self._device, torch.float32) * self.scale
+        raw_BD = acts_BD.to(self._device, torch.float32)
+        x_BD = self.pair.apply(raw_BD) if self.pair else raw_BD * self.scale
         dead_F = self.firing.dead_F() if self.tokens_done >= config.dead_after() else None
         if dead_F is not None and not bool(dead_F.any()):
             dead_F = None
@@ -119,7 +130,7 @@ class TrainingRun:
         self.steps_done += 1
         if self.steps_done == config.steps - max(1, config.steps // 5):
             self.firing.restart_count()  # The firing shares that are saved are those of the last fifth.
-        return self._report(x_BD, loss, lr) if report else None
+        return self._report(self._step.target(x_BD), loss, lr) if report else None
 
     def _report(self, x_BD: Tensor, loss: StepLoss, lr: float) -> Report:
         variance = float((x_BD - x_BD.mean(0)).pow(2).sum())
@@ -139,6 +150,7 @@ class TrainingRun:
         """Everything that decides the next step: tensors by name, and plain facts."""
         groups = {"weights": self.weights, "first": self.moments.first, "second": self.moments.second}
         tensors = {f"{group}.{name}": t for group, ws in groups.items() for name, t in ws.tensors().items()}
+        tensors |= self.pair.state() if self.pair else {}
         tensors |= {"silent_F": self.firing.silent_F, "fired_F": self.firing.fired_F}
         tensors |= {f"kept.{name}": tensor for name, tensor in self._step.kept.items()}
         return tensors, {

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mistudio.errors import BadInput, EmptyCorpus
+from mistudio.training.pair import PairScale
 
 
 class StartingPoint(NamedTuple):
@@ -21,7 +22,9 @@ class StartingPoint(NamedTuple):
     scale: float
     """Factor that brings the mean norm to √d, folded into the weights when the SAE is saved."""
     centre_D: Float[Tensor, " D"]
-    """Geometric median or mean of the scaled activations."""
+    """Geometric median or mean of the scaled activations; a transcoder's of its targets."""
+    pair: PairScale | None = None
+    """What is done to a transcoder's inputs and targets; `scale` is then that of the targets."""
 
 
 def starting_point(sample_BD: Float[Tensor, "B D"], kind: Literal["geometric_median", "mean"]) -> StartingPoint:
@@ -40,6 +43,20 @@ def starting_point(sample_BD: Float[Tensor, "B D"], kind: Literal["geometric_med
     scale = sample_BD.shape[1] ** 0.5 / mean_norm
     scaled_BD = sample_BD * scale
     return StartingPoint(scale, scaled_BD.mean(0) if kind == "mean" else geometric_median(scaled_BD))
+
+
+def starting_pair(
+    sample_BC: Float[Tensor, "B C"], d_in: int, kind: Literal["geometric_median", "mean"]
+) -> StartingPoint:
+    """Scales and centres of a sample of inputs, the first `d_in` columns, and targets.
+
+    Raises:
+        BadInput: the sample is not finite.
+        EmptyCorpus: one of the two holds nothing but zeros.
+    """
+    read, write = starting_point(sample_BC[:, :d_in], "mean"), starting_point(sample_BC[:, d_in:], kind)
+    pair = PairScale(torch.tensor(read.scale), read.centre_D, torch.tensor(write.scale))
+    return StartingPoint(write.scale, write.centre_D, pair)
 
 
 def geometric_median(points_BD: Float[Tensor, "B D"], *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:

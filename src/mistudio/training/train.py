@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from mistudio.activations.block import Part
 from mistudio.activations.config import StreamConfig
 from mistudio.activations.shuffle_buffer import ShuffledStream
 from mistudio.activations.stream import ActivationSource
@@ -33,8 +34,9 @@ from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.training.checkpoint import load_checkpoint, save_checkpoint
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG, RUN, latest_checkpoint
+from mistudio.training.pair import PairScale
 from mistudio.training.run import Report, TrainingRun
-from mistudio.training.starting_point import StartingPoint, starting_point
+from mistudio.training.starting_point import StartingPoint, starting_pair, starting_point
 
 _SAMPLE_TOKENS = 20_000
 
@@ -58,7 +60,8 @@ def train(
 
     Raises:
         ArtifactExists: `out` is there already.
-        BadInput: more latents shall be active than there are.
+        BadInput: more latents shall be active than there are, or the source holds other hook points than are read and
+            reconstructed.
         ConfigConflict: an interrupted run is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: the loss became infinite or undefined.
@@ -66,7 +69,7 @@ def train(
         Interrupted: `progress` asked to stop; a checkpoint was saved.
     """
     progress = progress or Silent()
-    width = config.sae.width(source.d_in)
+    width = config.sae.width(read_part(source, config).width)
     if config.sae.k > width:
         raise BadInput(
             f"{config.sae.k} latents shall be active, and the SAE has only {width}.",
@@ -93,6 +96,24 @@ def train(
             raise
         _finish(run, source, report, seconds, folder)
     return open_artifact(Path(out), Kind.SAE)
+
+
+def read_part(source: ActivationSource, config: TrainConfig) -> Part:
+    """The columns that the encoder reads.
+
+    Raises:
+        BadInput: the source holds other hook points than are read and reconstructed.
+    """
+    if config.sae.target is None:
+        return Part(source.hook, 0, source.d_in)
+    read = source.parts[0]
+    target = config.sae.target_of(read.hook)
+    if [part.hook for part in source.parts[1:]] != [target]:
+        raise BadInput(
+            f"The activations are of {source.hook}, and {target} is to be reconstructed from {read.hook}.",
+            remedy=f"Read both hook points, in this order: {read.hook}, {target}.",
+        )
+    return read
 
 
 def _claim(folder: Path, source: ActivationSource, config: TrainConfig) -> None:
@@ -123,10 +144,16 @@ def _start_or_resume(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         (folder / LOG).write_bytes(b"")
-        start = starting_point(source.sample(_SAMPLE_TOKENS), config.b_dec_start)
+        sample_BD = source.sample(_SAMPLE_TOKENS)
+        start = (
+            starting_point(sample_BD, config.b_dec_start)
+            if config.sae.target is None
+            else starting_pair(sample_BD, read_part(source, config).width, config.b_dec_start)
+        )
         return TrainingRun(config, start, device), 0.0
     tensors, facts = load_checkpoint(checkpoint, stream)
-    run = TrainingRun(config, StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"]), device)
+    start = StartingPoint(float(facts["scale"]), tensors["weights.b_dec_D"], PairScale.of_state(tensors))
+    run = TrainingRun(config, start, device)
     run.restore(tensors, facts)
     os.truncate(folder / LOG, int(facts["log_bytes"]))  # Lines after the checkpoint will be written again.
     return run, float(facts["seconds"])
@@ -185,7 +212,8 @@ def _finish(run: TrainingRun, source: ActivationSource, report: Report, seconds:
     sae = SparseAutoencoder(
         config,
         weights,
-        hook=source.hook,
+        hook=read_part(source, run.config).hook,
+        hook_out=source.parts[-1].hook if run.config.sae.target else None,
         model_name=source.model_name,
         metadata=_provenance(run, source),
     )

@@ -22,6 +22,9 @@ from mistudio.training.config import TrainConfig
 if TYPE_CHECKING:
     from mistudio.activations.stream import ActivationSource
 
+_Point = str | tuple[str, str] | None
+"""A hook point, or a transcoder's two."""
+
 
 @configured(TrainConfig, from_file=True, names={"architecture": ("--arch",)})
 def train(
@@ -34,7 +37,10 @@ def train(
     layer: Annotated[int | None, typer.Option("--layer", help="With --model: the layer, from 0.")] = None,
     hook: Annotated[
         str | None,
-        typer.Option("--hook", help="Hook point, or with its layer: resid_post.15; resid_post if not given."),
+        typer.Option(
+            "--hook",
+            help="Hook point, or with its layer: resid_post.15; if not given resid_post, or with --target mlp_in.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
@@ -55,8 +61,10 @@ def train(
         mistudio train --model smollm2 --corpus letters --layer 15 --tokens 10000000
 
         mistudio train --activations ./acts --config run.json --k 64
+
+        mistudio train --model smollm2 --corpus letters --layer 15 --target mlp_out --skip
     """
-    point = _point(hook, layer)
+    point = config.sae.hooks(_point(hook, layer, "mlp_in" if config.sae.target else "resid_post"))
     _check_choice(activations, model, corpus, point)
     from mistudio.training.train import train as run
 
@@ -75,7 +83,7 @@ def train(
         f"SAE {artifact.path}",
         {
             "hook point": source.hook,
-            "latents": config.sae.width(source.d_in),
+            "latents": config.sae.width(source.parts[0].width),
             "active per token": metrics["l0"],
             "tokens": metrics["tokens"],
             "tokens per second": metrics["tokens_per_second"],
@@ -88,7 +96,7 @@ def train(
     console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
 
 
-def _point(hook: str | None, layer: int | None) -> str | None:
+def _point(hook: str | None, layer: int | None, usual: str) -> str | None:
     """The hook point that both options together name; None where they name none."""
     if hook is not None and "." in hook:
         point = HookPoint.parse(hook)
@@ -96,7 +104,7 @@ def _point(hook: str | None, layer: int | None) -> str | None:
             raise BadInput(f"--hook {hook} and --layer {layer} name two layers.", remedy="Leave out --layer.")
         return str(point)
     if layer is not None:
-        return f"{hook or 'resid_post'}.{layer}"
+        return f"{hook or usual}.{layer}"
     if hook is not None:
         raise BadInput(f"--hook {hook} does not say which layer.", remedy=f"Add --layer N, or write --hook {hook}.N.")
     return None
@@ -112,7 +120,7 @@ def _check_begun(out: Path) -> None:
         )
 
 
-def _check_choice(activations: list[str] | None, model: str | None, corpus: str | None, point: str | None) -> None:
+def _check_choice(activations: list[str] | None, model: str | None, corpus: str | None, point: _Point) -> None:
     if activations and (model or corpus):
         raise BadInput("Both a recording and a model are given.", remedy="Give --activations alone.")
     if not activations and (model is None or corpus is None or point is None):
@@ -127,7 +135,7 @@ def _source(
     activations: list[str] | None,
     model: str | None,
     corpus: str | None,
-    point: str | None,
+    point: _Point,
     seed: int,
     progress: Progress,
 ) -> ActivationSource:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part, parts_of
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.evaluation.synthetic.ground_truth import GroundTruth
@@ -40,6 +40,11 @@ class SyntheticSource:
     def __init__(self, truth: GroundTruth, tokens: int = 1 << 20) -> None:
         self.truth = truth
         self._batches = math.ceil(tokens / truth.config.batch_tokens)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """See `ActivationSource.parts`."""
+        return parts_of({self.hook: self.d_in})
 
     @property
     def d_in(self) -> int:
