@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part, parts_of
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.corpora.config import CorpusConfig, TokenizeConfig
@@ -56,6 +56,10 @@ class MemorySource:
     identity: dict[str, Any] = field(default_factory=lambda: {"source": "memory"})
     inputs: list[Input] = field(default_factory=list)
     excluded: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return parts_of({self.hook: self.d_in})
 
     @property
     def d_in(self) -> int:
