@@ -1510,6 +1510,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
              * @default 0.9
@@ -3289,6 +3301,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -3775,6 +3799,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -4016,6 +4052,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
@@ -5254,6 +5302,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -6046,6 +6106,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
         };
         /**
          * Trace
@@ -6183,7 +6255,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
@@ -6214,7 +6287,8 @@ export interface components {
              *       "expansion": 8,
              *       "k": 32,
              *       "aux_k": 256,
-             *       "aux_coefficient": 0.03125
+             *       "aux_coefficient": 0.03125,
+             *       "skip": false
              *     }
              */
             sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"] | components["schemas"]["MatryoshkaConfig"] | components["schemas"]["JumpReLUTrainingConfig"] | components["schemas"]["GatedTrainingConfig"] | components["schemas"]["StandardTrainingConfig"];
@@ -6358,7 +6432,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
