@@ -66,6 +66,7 @@ def test_the_tokens_that_it_was_trained_without_at_either_hook_point_are_left_ou
     described = {"rule": "", "hooks": {hook: rule.describe() for hook, rule in rules.items()}}
     sae = transcoder("mlp_in.1", "mlp_out.1", skip=torch.eye(D), metadata={"token_filter": described})
     found = filter_of(sae, lm, tokens, "held_out", Silent())
+    assert isinstance(found, JointFilter)
     assert [rule for _, rule in found.rules] == list(rules.values())
     assert TokenFilter.from_description(described) == rules["mlp_in.1"]
 

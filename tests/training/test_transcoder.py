@@ -10,8 +10,11 @@ import torch
 
 from mistudio.activations.block import Part, parts_of
 from mistudio.errors import BadInput, Cancelled
+from mistudio.sae.config import SaeConfig
 from mistudio.sae.native_file import load_sae
 from mistudio.sae.registry import TRAININGS, trained
+from mistudio.sae.sparse_autoencoder import SparseAutoencoder
+from mistudio.sae.weights import Weights
 from mistudio.training.config import TrainConfig
 from mistudio.training.run import TrainingRun
 from mistudio.training.starting_point import starting_pair
@@ -59,9 +62,8 @@ def test_raw_activations_give_what_scaled_ones_gave(architecture: str, skip: boo
     run = TrainingRun(config_of(architecture, skip=skip), starting_pair(acts_BC, D_IN, "mean"), torch.device("cpu"))
     for start in range(0, 2048, 256):
         run.step(acts_BC[start : start + 256], report=False)
-    from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 
-    def made(config: object, weights: object) -> SparseAutoencoder:
+    def made(config: SaeConfig, weights: Weights) -> SparseAutoencoder:
         return SparseAutoencoder(config, weights, hook="mlp_in.1", hook_out="mlp_out.1", model_name="none")
 
     sae, scaled = made(*run.result()), made(*trained(run.config.sae, run.weights, run._step.kept))
@@ -93,9 +95,8 @@ def test_a_skip_connection_takes_what_is_linear_and_begins_at_zero(tmp_path: Pat
     start = starting_pair(source.acts_BD, D_IN, "mean")
     run = TrainingRun(config_of("batchtopk", skip=True), start, torch.device("cpu"))
     assert not bool(run.weights.more["W_skip_ED"].any())
-    few = {"tokens": 300 * 256, "warmup_steps": 5}
-    with_skip = train(source, config_of(skip=True, **few), tmp_path / "skip")
-    without = train(source, config_of(**few), tmp_path / "none")
+    with_skip = train(source, config_of(skip=True, tokens=300 * 256), tmp_path / "skip")
+    without = train(source, config_of(tokens=300 * 256), tmp_path / "none")
     assert fvu(with_skip.path, source) < 0.02 < fvu(without.path, source)
     assert load_sae(with_skip.path).config.architecture == "topk_skip_transcoder"
 
