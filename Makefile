@@ -11,6 +11,7 @@ STATIC  := src/mistudio/studio/static/index.html
 PAGES   := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts ui/package-lock.json -type f 2>/dev/null)
 NPM     := npm --prefix ui $(if $(QUIET),--silent)
 PEERED  := $(shell grep -E '^(sae-lens|eai-sparsify)==' constraints-peers.txt)
+ALONE   := $(shell grep -E '^dictionary-learning==' constraints-peers.txt)
 QUIET   := $(shell [ -t 2 ] || echo --quiet)
 PIP      = -m pip --disable-pip-version-check --no-input install $(QUIET)
 PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -121,4 +122,6 @@ $(PEERS)/.installed: constraints-peers.txt | $(PEERS)/bin/python
 	@echo "Installing $(PEERED) into $(PEERS), for the tests that compare with them."
 	@$(PEERS)/bin/python $(PIP) $(TORCH)
 	@$(PEERS)/bin/python $(PIP) -c constraints-peers.txt $(PEERED)
+	@# It asks for packages that only its recording needs, and that the others' do not go with.
+	@$(PEERS)/bin/python $(PIP) --no-deps $(ALONE)
 	@touch $@

@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
 from docs.command_line import Command, Parameter, commands  # noqa: E402
 from mistudio import errors  # noqa: E402
-from mistudio.bench.page import benchmarks_page, with_benchmarks  # noqa: E402
+from mistudio.bench.page import benchmark_plots, benchmarks_page, with_benchmarks  # noqa: E402
 from mistudio.config import Config  # noqa: E402
 from mistudio.studio.app import build_api  # noqa: E402
 from mistudio.studio.events import catalogue  # noqa: E402
@@ -280,6 +280,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 SCHEMAS = {
     "evaluation": "mistudio.evaluation.result.Evaluation",
     "label-probing": "mistudio.evaluation.probing.result.LabelProbing",
+    "sweep": "mistudio.training.sweep_result.Sweep",
     "spelling-probing": "mistudio.evaluation.probing.result.SpellingProbing",
 }
 
@@ -296,6 +297,7 @@ def measured() -> dict[Path, str]:
     readme = ROOT / "README.md"
     return {
         DOCS / "benchmarks.md": benchmarks_page(RESULTS),
+        **{DOCS / "images" / name: plot for name, plot in benchmark_plots(RESULTS).items()},
         readme: with_benchmarks(readme.read_text(encoding="utf-8"), RESULTS),
     }
 

@@ -33,12 +33,17 @@ if TYPE_CHECKING:
     from mistudio.language_models.loading import load_model as load_model
     from mistudio.sae.config import BatchTopKConfig as BatchTopKConfig
     from mistudio.sae.config import TopKConfig as TopKConfig
+    from mistudio.sae.hub import sae_from_hub as sae_from_hub
     from mistudio.sae.native_file import load_sae as load_sae
+    from mistudio.sae.sparse_autoencoder import SparseAutoencoder as SparseAutoencoder
     from mistudio.steering.config import Edit as Edit
     from mistudio.steering.config import GenerateConfig as GenerateConfig
     from mistudio.steering.config import SteeringSpec as SteeringSpec
     from mistudio.steering.steer import steer as steer
     from mistudio.training.config import TrainConfig as TrainConfig
+    from mistudio.training.finalize import finalize as finalize
+    from mistudio.training.loggers.follow import logged as logged
+    from mistudio.training.sweep import train_several as train_several
     from mistudio.training.train import train as train
 
 # In the order of the road.
@@ -58,9 +63,14 @@ _HOMES = {
     "RecordedSource": "mistudio.activations.stream",
     "BatchTopKConfig": "mistudio.sae.config",
     "TopKConfig": "mistudio.sae.config",
+    "SparseAutoencoder": "mistudio.sae.sparse_autoencoder",
     "load_sae": "mistudio.sae.native_file",
+    "sae_from_hub": "mistudio.sae.hub",
     "TrainConfig": "mistudio.training.config",
     "train": "mistudio.training.train",
+    "finalize": "mistudio.training.finalize",
+    "train_several": "mistudio.training.sweep",
+    "logged": "mistudio.training.loggers.follow",
     "EvaluateConfig": "mistudio.evaluation.config",
     "evaluate": "mistudio.evaluation.evaluate",
     "LabelsConfig": "mistudio.evaluation.probing.config",

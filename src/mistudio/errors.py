@@ -141,6 +141,13 @@ class Diverged(MistudioError):
     default_remedy = "Train again with a lower --lr or more warm-up steps."
 
 
+class RankLost(MistudioError):
+    """Another of the processes that train together has ended."""
+
+    status = 503
+    default_remedy = "Read above why it ended; the same command goes on from the last checkpoint."
+
+
 class NotEnoughMemory(MistudioError):
     """The work needs more memory than there is."""
 

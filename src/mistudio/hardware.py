@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mistudio.errors import BadInput
+
 if TYPE_CHECKING:
     import torch
 
@@ -24,6 +26,14 @@ def cpu_multiplies_bfloat16() -> bool:
     return bool(
         capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16", False)  # Arm's name
     )
+
+
+def cpu_multiplies_int8() -> bool:
+    """Whether this processor has dot products of 8-bit integers (AMX or VNNI); without them sums may saturate."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_int8") or capabilities.get("avx512_vnni"))
 
 
 def processor_has_bfloat16() -> bool:
@@ -76,6 +86,24 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def named_device(name: str | None) -> torch.device:
+    """The device of that name; the best there is for `auto` and None.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    import torch
+
+    if name in (None, "auto"):
+        return best_device()
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise BadInput(f"There is no device {name!r} here.", remedy="Use --device cpu, or auto.") from error
+    return device
 
 
 @dataclass(frozen=True)

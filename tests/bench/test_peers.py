@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mistudio.bench.config import StepBenchConfig
-from mistudio.bench.peers import LIBRARIES, TORCH, PeersEnvironment
+from mistudio.bench.peers import ALONE, LIBRARIES, TORCH, PeersEnvironment
 from mistudio.bench.step import bench_step
 from mistudio.errors import PeerFailed
 from tests.bench.conftest import TINY
@@ -18,7 +18,7 @@ PEERS = ROOT / ".venv-peers"
 
 def test_the_versions_are_those_that_the_repository_pins() -> None:
     pins = (ROOT / "constraints-peers.txt").read_text(encoding="utf-8").splitlines()
-    assert {TORCH, *LIBRARIES} <= set(pins)
+    assert {TORCH, *LIBRARIES, ALONE} <= set(pins)
 
 
 def _sparsify_is_there() -> bool:

@@ -62,6 +62,7 @@ def foreign_saes():
 
     yield "plain", plain(), SAE.save_model
     yield "rescaled_by_decoder_norm", plain(rescale_acts_by_decoder_norm=True), SAE.save_model
+    yield "layer_norm", plain(normalize_activations="layer_norm"), SAE.save_model
     yield "b_dec_not_applied_to_input", plain(apply_b_dec_to_input=False), SAE.save_model
     yield "bfloat16", plain(dtype="bfloat16"), SAE.save_model
     yield "trained_and_saved_for_inference", training(), TopKTrainingSAE.save_inference_model

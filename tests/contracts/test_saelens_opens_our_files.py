@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -23,6 +24,8 @@ OURS = {
     "standard": ("standard", "resid_post.3"),
     "jumprelu": ("jumprelu", "resid_post.3"),
     "gated": ("gated", "resid_post.3"),
+    "layer_norm": ("topk", "resid_post.3", "layer_norm"),
+    "jumprelu_layer_norm": ("jumprelu", "resid_post.3", "layer_norm"),
 } | {name: (name, "mlp_in.3") for name, each in ARCHITECTURES.items() if each.transcodes and each.opens_in_saelens}
 THEIRS = (
     "plain",
@@ -33,6 +36,7 @@ THEIRS = (
     "gated_b_dec_not_applied_to_input",
     "batchtopk_saved_for_inference",
     "rescaled_by_decoder_norm",
+    "layer_norm",
     "b_dec_not_applied_to_input",
     "trained_and_saved_for_inference",
     "checkpoint_of_a_training",
@@ -44,7 +48,7 @@ pytestmark = [
 ]
 
 
-def our_sae(architecture: str, hook: str) -> SparseAutoencoder:
+def our_sae(architecture: str, hook: str, normalisation: Literal["none", "layer_norm"] = "none") -> SparseAutoencoder:
     generator = torch.Generator().manual_seed(0)
     W_enc_FD, W_dec_FD = torch.randn((2, 200, 24), generator=generator)
     b_enc_F, b_dec_D = torch.randn(200, generator=generator), torch.randn(24, generator=generator)
@@ -54,7 +58,9 @@ def our_sae(architecture: str, hook: str) -> SparseAutoencoder:
     weights.more = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
     config = chosen.config.model_validate({"architecture": architecture} | ({"k": 7} if architecture == "topk" else {}))
     hook_out = "mlp_out.3" if chosen.transcodes else None
-    return SparseAutoencoder(config, weights, hook=hook, hook_out=hook_out, model_name="tiny")
+    return SparseAutoencoder(
+        config, weights, hook=hook, hook_out=hook_out, model_name="tiny", normalisation=normalisation
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +100,7 @@ def test_we_compute_from_saelens_files_what_it_computes(exchanged: Path, x_BD: T
     sae, theirs = load_sae(exchanged / "theirs" / name), load_file(exchanged / "theirs" / f"{name}.safetensors")
     acts_BF = sae.encode(x_BD)
     assert_close(theirs["acts"], acts_BF)
-    assert_close(theirs["x_hat"], sae.decode(acts_BF))
+    assert_close(theirs["x_hat"], sae.decode(acts_BF, x_BD))
 
 
 def test_an_sae_that_saelens_kept_in_bfloat16_opens_in_float32(exchanged: Path, x_BD: Tensor) -> None:

@@ -138,6 +138,14 @@ CASES: dict[str, tuple[str, dict[str, Any], reference.Activation, reference.Pena
 }  # fmt: skip
 
 
+def short_of_bound(x_BD: Tensor, weights: Weights, dead_F: Tensor) -> Tensor:
+    """How far dead latents' pre-activations are below their bound, times the decoder row's norm, per element of x."""
+    pre_BA = (x_BD - weights.b_dec_D).detach() @ weights.W_enc_FD[dead_F].T + weights.b_enc_F[dead_F]
+    log_F = weights.more.get("log_threshold_F")
+    bound_A = log_F[dead_F].exp() if log_F is not None else 0.0
+    return ((bound_A - pre_BA).relu() * weights.W_dec_FD[dead_F].detach().norm(dim=1)).sum() / x_BD.numel()
+
+
 @kernels_each
 @pytest.mark.parametrize("wide", [False, True], ids=["sparse", "wide"])
 @pytest.mark.parametrize("dead_share", [0.0, 0.3])
@@ -149,7 +157,8 @@ def test_loss_and_gradients_are_the_references(
     monkeypatch.setattr(sparse_step, "_WIDE", 0.0 if wide else 1.0)
     weights = with_more(random_weights(), architecture)
     training = TRAININGS[architecture]
-    config = training.config.model_validate({**options, "aux_k": 20, "aux_coefficient": 0.25})
+    pull = {"pre_coefficient": 0.02} if "pre_coefficient" in training.config.model_fields else {}
+    config = training.config.model_validate({**options, "aux_k": 20, "aux_coefficient": 0.25, **pull})
     dead_F = torch.rand(200, generator=torch.Generator().manual_seed(3)) < dead_share
     step = training.step(config, weights, kernels=kernels, gemm_dtype=torch.float32)
     if "begun" in step.kept:
@@ -163,9 +172,10 @@ def test_loss_and_gradients_are_the_references(
         x_BD, leaves, keep, penalty=penalty, ends=step.ends, dead_F=dead_F, aux_k=config.aux_k,
         aux_bias=not step.sparse_by_bias,
     )  # fmt: skip
-    (wanted.reconstruction + wanted.penalty + config.aux_coefficient * wanted.auxiliary).backward()
+    pulled = pull.get("pre_coefficient", 0.0) * short_of_bound(x_BD, leaves, dead_F)
+    (wanted.reconstruction + wanted.penalty + pulled + config.aux_coefficient * wanted.auxiliary).backward()
     torch.testing.assert_close(found.reconstruction, wanted.reconstruction.detach())
-    torch.testing.assert_close(found.penalty.float(), wanted.penalty.detach())
+    torch.testing.assert_close(found.penalty.float(), (wanted.penalty + pulled).detach())
     torch.testing.assert_close(found.auxiliary, wanted.auxiliary.detach())
     gradients = {name: leaf.grad for name, leaf in leaves.tensors().items()}
     W_dec_FD, gradient_FD = weights.W_dec_FD, gradients["W_dec_FD"]

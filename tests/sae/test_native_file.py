@@ -106,8 +106,8 @@ def test_an_unknown_architecture_is_refused(saved: Path) -> None:
 
 
 def test_normalisation_outside_the_weights_is_refused(saved: Path) -> None:
-    change_config(saved, normalize_activations="layer_norm")
-    with pytest.raises(FormatUnsupported, match="layer_norm"):
+    change_config(saved, normalize_activations="expected_average_only_in")
+    with pytest.raises(FormatUnsupported, match="expected_average_only_in"):
         load_sae(saved)
 
 

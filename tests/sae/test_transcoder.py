@@ -52,8 +52,9 @@ def test_loss_and_gradients_are_the_references(
     weights = random_transcoder(skip, training.tensors)
     if architecture in ("standard", "gated"):
         weights.b_enc_F -= 1.0
+    pull = {"pre_coefficient": 0.02} if "pre_coefficient" in training.config.model_fields else {}
     config = training.config.model_validate(
-        {**options, "aux_k": 20, "aux_coefficient": 0.25, "target": "mlp_out", "skip": skip}
+        {**options, "aux_k": 20, "aux_coefficient": 0.25, "target": "mlp_out", "skip": skip, **pull}
     )
     dead_F = torch.rand(D_SAE, generator=torch.Generator().manual_seed(3)) < 0.3
     step = training.step(config, weights, kernels=kernels, gemm_dtype=torch.float32)
@@ -72,6 +73,11 @@ def test_loss_and_gradients_are_the_references(
     loss = error_GBE.pow(2).mean()
     # The gate's own reconstruction holds decoder and skip connection fixed.
     cost = penalty(y_BE - past_BE.detach(), pre_BF, acts_BF, leaves)
+    if pull:
+        log_F = leaves.more.get("log_threshold_F", torch.full((D_SAE,), -torch.inf))
+        short_BA = (log_F.exp() - pre_BF).relu()[:, dead_F]
+        norm_A = leaves.W_dec_FD[dead_F].detach().norm(dim=1)
+        cost = cost + pull["pre_coefficient"] * (short_BA * norm_A).sum() / y_BE.numel()
     bias_A = leaves.b_enc_F[dead_F]
     dead_BA = x_BD @ leaves.W_enc_FD[dead_F].T + (bias_A - bias_A.detach() * step.sparse_by_bias)
     kept_BA = reference.top_k(min(20, dead_BA.shape[1]))(dead_BA, leaves)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock, Part, parts_of
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.sae.config import TopKConfig
@@ -45,7 +45,7 @@ class PlantedSource:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return parts_of({self.hook: self.d_in})
+        return (Part(self.hook, 0, self.d_in),)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -35,17 +35,17 @@ def watch():
 
 threading.Thread(target=watch, daemon=True).start()
 from mistudio.activations.stream import RecordedSource
-from mistudio.training import train as module
+from mistudio.training import together, train as module
 from mistudio.training.config import TrainConfig
 
-save = module.save_checkpoint
+save = together.save_checkpoint
 
 def saved(folder, *rest):
     save(folder, *rest)
     files = [path for path in (folder / sys.argv[5]).rglob("*") if path.is_file()]
     highest["checkpoints"] = max(highest["checkpoints"], sum(path.stat().st_size for path in files))
 
-module.save_checkpoint = saved
+together.save_checkpoint = saved
 source = RecordedSource(sys.argv[1], hook=sys.argv[2])
 module.train(source, TrainConfig.model_validate_json(sys.argv[3]), sys.argv[4])
 print(json.dumps(highest))
@@ -157,3 +157,16 @@ def test_a_run_of_any_length_has_about_ten_checkpoints_but_no_less_than_every_25
 
     assert [between(steps) for steps in (5, 146, 1000, 100_000)] == [10, 14, 100, 250]
     assert TrainConfig(checkpoint_every=7).checkpoint_steps() == 7
+
+
+def test_parts_of_a_batch_need_less_and_whitening_needs_more() -> None:
+    def device_bytes(**options: object) -> dict[str, int]:
+        config = TrainConfig.model_validate({"batch_size": 65_536, **options})
+        parts = estimate(config, Activations(512, 1_000_000, 2), device="cuda").device_memory
+        return {part.name: part.bytes for part in parts}
+
+    usual, split, whitened = device_bytes(), device_bytes(accumulate=8), device_bytes(normalisation="whiten")
+    assert split["gradients"] == 2 * usual["gradients"]
+    assert split["step"] < usual["step"] / 4
+    assert whitened == usual | {"whitening": 2 * 4 * 512 * 512}
+    assert device_bytes(precision="float32")["encoder copy"] == 2 * usual["encoder copy"]

@@ -68,8 +68,8 @@ def test_the_geometric_median_minimises_the_mean_distance() -> None:
 def test_scaled_activations_have_mean_norm_root_d() -> None:
     sample_BD = torch.randn((500, 16), generator=torch.Generator().manual_seed(2)) * 37
     start = starting_point(sample_BD, "mean")
-    assert float((sample_BD * start.scale).norm(dim=1).mean()) == pytest.approx(4.0)
-    torch.testing.assert_close(start.centre_D, (sample_BD * start.scale).mean(0))
+    assert float((start.normalisation.apply(sample_BD)).norm(dim=1).mean()) == pytest.approx(4.0)
+    torch.testing.assert_close(start.centre_D, (start.normalisation.apply(sample_BD)).mean(0))
 
 
 def test_activations_that_are_all_zero_are_refused() -> None:

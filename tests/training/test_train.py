@@ -30,7 +30,8 @@ from mistudio.errors import (
 from mistudio.progress import StopSwitch
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.native_file import firing_share, load_sae
-from mistudio.training import train as train_module
+from mistudio.training import result as result_module
+from mistudio.training import together as together_module
 from mistudio.training.config import TrainConfig
 from mistudio.training.layout import LOG
 from mistudio.training.train import train
@@ -198,7 +199,7 @@ def test_a_broken_checkpoint_is_named(source: PlantedSource, config: TrainConfig
 def test_a_full_disk_keeps_the_last_checkpoint(
     uninterrupted: Path, source: PlantedSource, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = train_module.save_checkpoint, []
+    real, calls = together_module.save_checkpoint, []
 
     def fails_the_second_time(*arguments: object) -> None:
         calls.append(arguments)
@@ -206,7 +207,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(train_module, "save_checkpoint", fails_the_second_time)
+    monkeypatch.setattr(together_module, "save_checkpoint", fails_the_second_time)
     with pytest.raises(DiskFull, match="disk that holds"):
         train(source, config, tmp_path / "sae")
     monkeypatch.undo()
@@ -239,7 +240,7 @@ def test_a_run_that_dies_while_it_finishes_goes_on_from_its_last_checkpoint(
     def dies(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_module, "seal", dies)
+    monkeypatch.setattr(result_module, "seal", dies)
     with pytest.raises(KeyboardInterrupt):
         train(source, config, tmp_path / "sae")
     monkeypatch.undo()

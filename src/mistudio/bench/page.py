@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, read_result
-from mistudio.bench.table import record_table, step_table
+from mistudio.bench.pareto import pareto_plot
+from mistudio.bench.quality_result import QualityBenchResult
+from mistudio.bench.result import RecordBenchResult, Result, StepBenchResult, SweepBenchResult, read_result
+from mistudio.bench.table import quality_table, record_table, step_table, sweep_table
 from mistudio.errors import BadInput
 from mistudio.sae.config import TRAINABLE
 
 RECORD = "record.json"
 """Name of a result in benchmarks/results/."""
+SWEEP = "sweep.json"
+"""Name of the result of a sweep there."""
 _BEGIN = "<!-- benchmarks: written from benchmarks/results/*.json -->"
 _END = "<!-- end of benchmarks -->"
 _NOTE = "<!-- Written by mistudio.bench.page from benchmarks/results/*.json: measure again, then run `make docs`. -->"
+
+
+_IMAGES = "images"
+_HOW_QUALITY = (
+    "Every library trains with its own trainer, optimiser and schedule, on the same tokens in the same order, and "
+    "at its own best learning rate of one grid; at its defaults otherwise, save for warm-ups and windows that are "
+    "longer than the run. What it writes is read and measured by one implementation on tokens that none of them was "
+    "trained on. L0 and FVU are what the SAEs have; *FVU at k* is read off each library's own line at exactly the k "
+    "that was asked for, and the last difference is taken seed by seed: above 0 where ours is better. ± and "
+    "brackets are 95 % intervals over seeds. *Silent* latents are active on none of the held-out tokens. Seconds "
+    "are those of training alone, on a machine that others may use too: `mistudio bench step` compares speed."
+)
 
 
 def step_file(architecture: str) -> str:
@@ -26,12 +42,31 @@ def benchmarks_page(results: Path) -> str:
     """The whole page, in Markdown.
 
     Args:
-        results: folder that holds `step-ARCHITECTURE.json` and `record.json`; what is missing is left out.
+        results: folder that holds `step-ARCHITECTURE.json`, `record.json`, `sweep.json` and `quality-DATA.json`; what
+            is missing is left out.
 
     Raises:
         ArtifactBroken: a file is not a result.
     """
     return "\n\n".join([_NOTE, "# Measurements", *_paragraphs(results)]) + "\n"
+
+
+def benchmark_plots(results: Path) -> dict[str, str]:
+    """The page's plots as SVG, by the name of the file that the page shows, in `images/`.
+
+    Raises:
+        ArtifactBroken: a file is not a result.
+    """
+    return {
+        plot_file(name, arch): pareto_plot(result, arch)
+        for name, result in _read_quality(results)
+        for arch in result.config.archs
+    }
+
+
+def plot_file(name: str, architecture: str) -> str:
+    """Name of the plot of a result and an architecture."""
+    return f"{name}-{architecture}.svg"
 
 
 def with_benchmarks(readme: str, results: Path) -> str:
@@ -50,7 +85,8 @@ def with_benchmarks(readme: str, results: Path) -> str:
 
 def _paragraphs(results: Path) -> Iterator[str]:
     steps, record = _read(results)
-    if not steps and record is None:
+    qualities = _read_quality(results)
+    if not steps and record is None and not qualities:
         yield "Nothing has been measured yet."
     if steps:
         yield "## The training step"
@@ -76,6 +112,43 @@ def _paragraphs(results: Path) -> Iterator[str]:
         )
         yield record_table(record).markdown()
         yield _conditions(record)
+    if (results / SWEEP).is_file():
+        yield from _sweep(read_result(SweepBenchResult, results / SWEEP))
+    if qualities:
+        yield "## Quality"
+        yield _HOW_QUALITY
+    for name, result in qualities:
+        yield from _quality(name, result)
+
+
+def _sweep(sweep: SweepBenchResult) -> Iterator[str]:
+    yield "## A sweep"
+    yield (
+        f"{sweep.saes} SAEs ({', '.join(sweep.config.architectures)}; k = {', '.join(map(str, sweep.config.ks))}) on "
+        f"`{sweep.config.hook}` of {sweep.model}, which runs live: all of them on one forward pass, against one after "
+        "the other. Everything after loading the model counts: the filter's calibration, the sample that training "
+        "starts from, the steps, and writing the SAEs."
+    )
+    yield sweep_table(sweep).markdown()
+    yield _conditions(sweep)
+
+
+def _quality(name: str, result: QualityBenchResult) -> Iterator[str]:
+    config = result.config
+    yield f"### {result.data}"
+    chosen = "highest MCC" if result.by_mcc else "lowest FVU"
+    rates = ", ".join(f"{rate:g}" for rate in config.grid)
+    yield (
+        f"{config.d_sae:,} latents, {config.tokens:,} tokens in batches of {config.batch_size:,}, {config.seeds} "
+        f"seeds; learning rates {rates}, of which each library has the one with the {chosen} on seed 0 at k = "
+        f"{config.middle_k}; measured on {max(cell.quality.tokens for cell in result.cells):,} held-out tokens."
+    )
+    for arch in config.archs:
+        yield f"#### {TRAINABLE[arch].title}"
+        yield f"![FVU against L0]({_IMAGES}/{plot_file(name, arch)})"
+        yield quality_table(result, arch).markdown()
+    yield _conditions(result)
+    yield "Versions: " + ", ".join(sorted({cell.version for cell in result.cells})) + "."
 
 
 def _summary(results: Path) -> Iterator[str]:
@@ -123,3 +196,7 @@ def _read(results: Path) -> tuple[list[StepBenchResult], RecordBenchResult | Non
         [read_result(StepBenchResult, step) for step in steps if step.is_file()],
         read_result(RecordBenchResult, record) if record.is_file() else None,
     )
+
+
+def _read_quality(results: Path) -> list[tuple[str, QualityBenchResult]]:
+    return [(path.stem, read_result(QualityBenchResult, path)) for path in sorted(results.glob("quality-*.json"))]

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from mistudio.artifacts.atomic import write_json
-from mistudio.bench.config import RecordBenchConfig, StepBenchConfig
+from mistudio.bench.config import RecordBenchConfig, StepBenchConfig, SweepBenchConfig
 from mistudio.bench.machine import Machine
 from mistudio.bench.turns import Turn
 from mistudio.config import Config
@@ -144,6 +144,23 @@ class StepBenchResult(Result):
     """Each peer's time divided by ours."""
     above_limit: Ratio
     """Our time divided by the fastest bare product's."""
+
+
+class SweepBenchResult(Result):
+    """Several SAEs trained together, and one after the other."""
+
+    config: SweepBenchConfig
+    """What was measured."""
+    model: str
+    """The language model."""
+    saes: int
+    """How many."""
+    together: Timing
+    """All on one forward pass."""
+    separately: Timing
+    """One after the other."""
+    gain: Ratio
+    """The time of the separate runs divided by that of the sweep."""
 
 
 class RecordBenchResult(Result):

@@ -114,7 +114,7 @@ def _corpus(store: LocalStore, reference: str, progress: Progress) -> Path:
 
 def _tokens_name(corpus: Path, corpus_id: str, source: str, context_length: int) -> str:
     """A name in the store for tokens that nobody named."""
-    return f"{slug(corpus.name)}-{_digest(corpus_id, source, context_length)}"
+    return f"{slug(corpus.name)}-{digest(corpus_id, source, context_length)}"
 
 
 def _tokens_of(store: LocalStore, corpus: Path, corpus_id: str, source: str) -> list[Path]:
@@ -156,11 +156,11 @@ def _text_name(reference: str) -> str:
     """A name in the store for text that nobody named; it changes with the place, and with files' sizes and times."""
     given = Path(reference).expanduser()
     if not given.exists():
-        return f"{slug(reference)}-{_digest(reference)}"
+        return f"{slug(reference)}-{digest(reference)}"
     place = given.resolve()
     files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
     stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return f"{slug(str(place))}-{_digest(place, *stamps)}"
+    return f"{slug(str(place))}-{digest(place, *stamps)}"
 
 
 def place(store: LocalStore, kind: Kind, out: Path | None, *names: str) -> Path:
@@ -172,10 +172,11 @@ def slug(text: str) -> str:
     """A name for the store that still says what it was made from: of a path or Hub id the last part."""
     tail = text.rstrip("/").rsplit("/", maxsplit=1)[-1]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", tail).strip("-._") or "unnamed"
-    return name if len(name) <= 100 else f"{name[:90]}-{_digest(name)}"
+    return name if len(name) <= 100 else f"{name[:90]}-{digest(name)}"
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """A few letters that stand for those parts in a name."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:8]
 
 
@@ -192,7 +193,7 @@ def keep_evaluation(store: LocalStore, result: Evaluation, sae: Path) -> None:
     if (sae / MANIFEST).is_file():
         sae_id, text_id = open_artifact(sae).manifest.id, str(result.text["id"])
         compared = [str(result.against["decoder_sha256"])] if result.against else []
-        name = f"evaluation-{_digest(sae_id, text_id, result.config.model_dump_json(), *compared)}"
+        name = f"evaluation-{digest(sae_id, text_id, result.config.model_dump_json(), *compared)}"
         keep(result.model_dump(mode="json"), store.home, sae_id, text_id, name)
 
 

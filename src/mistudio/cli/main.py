@@ -14,12 +14,26 @@ from typer.core import TyperGroup
 
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console
-from mistudio.cli.verbs import bench, corpus, demo, doctor, evaluate, find, model, probe, steer, trace, train, up
+from mistudio.cli.verbs import (
+    bench,
+    corpus,
+    demo,
+    doctor,
+    evaluate,
+    finalize,
+    find,
+    model,
+    probe,
+    steer,
+    trace,
+    train,
+    up,
+)
 from mistudio.errors import MistudioError
 
 _ORDER = (
     *("demo", "up", "ui", "status", "down"),
-    *("model", "corpus", "trace", "train", "eval", "probe", "find", "steer", "doctor", "bench"),
+    *("model", "corpus", "trace", "train", "finalize", "eval", "probe", "find", "steer", "doctor", "bench"),
 )
 
 
@@ -44,6 +58,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(corpus.app, name="corpus")
 app.command("trace")(trace.trace)
 app.command("train")(train.train)
+app.command("finalize")(finalize.finalize)
 app.command("eval")(evaluate.evaluate)
 app.command("probe")(probe.probe)
 app.command("find")(find.find)

@@ -2,16 +2,20 @@
 
 `@configured(TrainConfig)` gives a verb one option per field: its name, type, default and description are the field's.
 Nested configurations are flattened. The verb receives the finished configuration as its parameter `config`. Where a
-file may hold the configuration (`--config`), options that are given stand above it.
+file may hold the configuration (`--config`), options that are given stand above it. Where options may have several
+values, the verb receives a configuration for each combination of them, as `configs`.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import itertools
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -54,6 +58,7 @@ def configured(
     leave_out: tuple[str, ...] = (),
     names: Mapping[str, tuple[str, ...]] | None = None,
     from_file: bool = False,
+    several: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Replace the decorated verb's parameter `config` by options for the fields of `kind`.
 
@@ -63,6 +68,7 @@ def configured(
             that takes them and returns the configuration.
         names: what an option is called where not after its field.
         from_file: add `--config`; the verb must take the parameter `context`.
+        several: an option may be given several times; the verb receives `configs`, one for each combination.
     """
     fields = [field for field in _flatten(kind) if field.name not in leave_out]
 
@@ -71,9 +77,11 @@ def configured(
         own = [
             parameter.replace(annotation=hints.get(name, parameter.annotation))
             for name, parameter in inspect.signature(verb).parameters.items()
-            if name != "config"
+            if name != ("configs" if several else "config")
         ]
-        options = [_option(field, (names or {}).get(field.name)) for field in fields]
+        options = [
+            _option(field, (names or {}).get(field.name), plural=several and _is_plural(field)) for field in fields
+        ]
         if from_file:
             options.append(
                 inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_ConfigFile)
@@ -81,13 +89,15 @@ def configured(
 
         @functools.wraps(verb)
         def run(**arguments: Any) -> Any:
-            given = {field: arguments.pop(field.name) for field in fields if field.name in arguments}
+            given = {field: _named(arguments.pop(field.name)) for field in fields if field.name in arguments}
             file = arguments.pop("config_file", None)
             if file is not None:
                 given = {field: value for field, value in given.items() if _is_given(arguments["context"], field.name)}
             content = _read(kind, file) if file is not None else {}
-            given = _of_its_architecture(given, content, fields, arguments.get("context"))
-            build = functools.partial(_build, kind, given, content)
+            combinations = _combinations(given, content, fields, arguments.get("context"), several=several)
+            if several:
+                return verb(**arguments, configs=[_build(kind, each, content) for each in combinations])
+            build = functools.partial(_build, kind, combinations[0], content)
             return verb(**arguments, config=build if leave_out else build())
 
         ordered = sorted([*own, *options], key=lambda parameter: parameter.default is not parameter.empty)
@@ -133,30 +143,63 @@ def _flatten_choice(choices: list[type[Config]], info: FieldInfo, path: tuple[st
     yield from own
 
 
-def _of_its_architecture(
-    given: dict[_Field, Any], content: dict[str, Any], fields: list[_Field], context: typer.Context | None
-) -> dict[_Field, Any]:
-    """What is given without the defaults of other architectures.
+def _combinations(
+    given: dict[_Field, Any],
+    content: dict[str, Any],
+    fields: list[_Field],
+    context: typer.Context | None,
+    *,
+    several: bool,
+) -> list[dict[_Field, Any]]:
+    """Every combination of the values given, each without the options of other architectures than its own.
 
     Raises:
-        BadInput: an option of another architecture was given.
+        BadInput: an option was given that no architecture chosen has.
     """
-    kept = dict(given)
-    for field in [field for field in given if field.architectures]:
-        which = next(each for each in fields if each.path == (*field.path[:-1], "architecture"))
-        place = content
-        for name in which.path[:-1]:
-            place = place.get(name, {})
-        chosen = given.get(which) or place.get("architecture", which.info.default)
-        if chosen in field.architectures:
-            continue
-        if context is not None and _is_given(context, field.name):
-            raise BadInput(
-                f"--{field.name.replace('_', '-')} is an option of {', '.join(field.architectures)}, not of {chosen}.",
-                remedy=f"Leave it out, or choose --arch {field.architectures[0]}.",
-            )
-        del kept[field]
-    return kept
+    values = [
+        value if several and _is_plural(field) and value is not None else [value] for field, value in given.items()
+    ]
+    combinations: list[dict[_Field, Any]] = []
+    for each in itertools.product(*values):
+        kept = _of_its_architecture(dict(zip(given, each, strict=True)), content, fields)
+        if kept not in combinations:
+            combinations.append(kept)
+    for field in given:
+        if field.architectures and context is not None and _is_given(context, field.name):
+            _check_has_it(field, [_architecture_beside(field, each, content, fields) for each in combinations])
+    return combinations
+
+
+def _check_has_it(field: _Field, chosen: list[str]) -> None:
+    if not set(chosen) & set(field.architectures):
+        option, having = field.name.replace("_", "-"), ", ".join(field.architectures)
+        raise BadInput(
+            f"--{option} is an option of {having}, not of {', '.join(dict.fromkeys(chosen))}.",
+            remedy=f"Leave it out, or choose --arch {field.architectures[0]}.",
+        )
+
+
+def _of_its_architecture(given: dict[_Field, Any], content: dict[str, Any], fields: list[_Field]) -> dict[_Field, Any]:
+    """What is given without the options of other architectures."""
+    return {
+        field: value
+        for field, value in given.items()
+        if not field.architectures or _architecture_beside(field, given, content, fields) in field.architectures
+    }
+
+
+def _architecture_beside(field: _Field, given: dict[_Field, Any], content: dict[str, Any], fields: list[_Field]) -> str:
+    """The architecture chosen where a field stands: as an option, in the file, or by default."""
+    which = next(each for each in fields if each.path == (*field.path[:-1], "architecture"))
+    place = content
+    for name in which.path[:-1]:
+        place = place.get(name, {})
+    return str(given.get(which) or place.get("architecture", which.info.default))
+
+
+def _is_plural(field: _Field) -> bool:
+    """Whether an option may have several values: not a switch, and no list, whose repetition is one value."""
+    return field.info.annotation is not bool and get_origin(field.info.annotation) is not tuple
 
 
 def _choices(annotation: Any) -> list[type[Config]]:
@@ -166,7 +209,7 @@ def _choices(annotation: Any) -> list[type[Config]]:
     return [each for each in plain if isinstance(each, type) and issubclass(each, Config)]
 
 
-def _option(field: _Field, names: tuple[str, ...] | None) -> inspect.Parameter:
+def _option(field: _Field, names: tuple[str, ...] | None, *, plural: bool) -> inspect.Parameter:
     annotation, info = _plain(field.info.annotation), field.info
     flag = field.name.replace("_", "-")
     names = names or (f"--{flag}/--no-{flag}" if annotation is bool else f"--{flag}",)
@@ -175,9 +218,17 @@ def _option(field: _Field, names: tuple[str, ...] | None) -> inspect.Parameter:
     if isinstance(default, tuple):
         default = list(default)
     more: dict[str, Any] = {}
-    if default is not None and type(None) in get_args(annotation):
+    kinds = [each for each in get_args(annotation) if each is not type(None)] if _is_union(annotation) else []
+    if len(kinds) > 1:
+        # Typer knows no choice between types: the option is a text, and the configuration says what it means.
+        more = {"metavar": f"<{'|'.join(map(_word, kinds))}>"}
+        annotation = str | None
+    elif default is not None and type(None) in get_args(annotation):
         more = {"parser": functools.partial(_or_none, annotation), "metavar": f"<{_words(annotation)}|none>"}
         help_text = f"{help_text} Write none for null."
+    if plural:
+        annotation = list[_of_one(annotation)]  # type: ignore[misc]  # built at run time
+        default = None if default is None else [default]
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -188,8 +239,36 @@ def _option(field: _Field, names: tuple[str, ...] | None) -> inspect.Parameter:
     )
 
 
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _of_one(annotation: Any) -> Any:
+    """The type of one value of a list, in the words that Typer understands there: no None, and choices as an Enum."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = Union[tuple(each for each in get_args(annotation) if each is not type(None))]  # noqa: UP007
+    if get_origin(annotation) is Literal:
+        return StrEnum("Choice", {value: value for value in get_args(annotation)})
+    return annotation
+
+
+def _named(value: Any) -> Any:
+    """What was given, choices of a list by their names."""
+    if isinstance(value, list):
+        return [str(one) if isinstance(one, StrEnum) else one for one in value]
+    return value
+
+
 def _words(annotation: Any) -> str:
-    return "|".join(each.__name__ for each in get_args(annotation) if each is not type(None))
+    return "|".join(_word(each) for each in get_args(annotation) if each is not type(None))
+
+
+def _word(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _word(get_args(annotation)[0])
+    return str(annotation.__name__)
 
 
 def _or_none(annotation: Any, value: Any) -> Any:
@@ -206,7 +285,7 @@ def _plain(annotation: Any) -> Any:
     """The annotation in the words that Typer understands: tuples of one type become lists."""
     arguments = get_args(annotation)
     if get_origin(annotation) is tuple:
-        return list[arguments[0]] if arguments[-1] is Ellipsis else annotation  # type: ignore[valid-type]
+        return list[_of_one(arguments[0])] if arguments[-1] is Ellipsis else annotation  # type: ignore[misc]
     if get_origin(annotation) in (Union, types.UnionType):
         return Union[tuple(_plain(argument) for argument in arguments)]  # noqa: UP007 — built at run time
     return annotation
@@ -245,6 +324,7 @@ def _read(kind: type[Config], file: Path) -> dict[str, Any]:
 
 
 def _build(kind: type[Config], given: dict[_Field, Any], content: dict[str, Any], **filled_in: Any) -> Config:
+    content = copy.deepcopy(content)
     for field, value in given.items():
         place = content
         for name in field.path[:-1]:
@@ -263,6 +343,8 @@ def validated(kind: type[_Kind], content: dict[str, Any]) -> _Kind:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][-1]).replace("_", "-") if first["loc"] else ""
+        # Behind the field stands which of several types was tried: no identifier, such as "constrained-float".
+        names = [str(each) for each in first["loc"] if str(each).isidentifier()]
+        option = names[-1].replace("_", "-") if names else ""
         message = first["msg"].removeprefix("Value error, ")
         raise BadInput(f"--{option}: {message}." if option else f"{message[0].upper()}{message[1:]}.") from error

@@ -39,7 +39,7 @@ from mistudio.errors import (
     NotEnoughMemory,
     UnsupportedModel,
 )
-from mistudio.hardware import best_device, fast_dtype
+from mistudio.hardware import fast_dtype, named_device
 from mistudio.language_models.checkpoints import Checkpoint, locate
 from mistudio.language_models.config import ModelConfig
 from mistudio.language_models.gguf import gguf_options, needs_gguf, without_its_bar
@@ -163,7 +163,7 @@ def load_model(
     checkpoint = locate(config.source, config.revision, progress=progress, token=token)
     progress.checkpoint()
     progress.advance("model: load", 0, None)
-    device = _device(config.device)
+    device = named_device(config.device)
     options: dict[str, Any] = {"trust_remote_code": config.trust_remote_code, "use_safetensors": True}
     if config.quantize is not None:
         options |= {"quantization_config": quantiser(config.quantize), "device_map": {"": device}}
@@ -286,17 +286,6 @@ def _quietly() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return best_device()
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BadInput(f"There is no device {name!r} here.", remedy="Use --device cpu, or auto.") from error
-    return device
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype | str:

@@ -195,6 +195,8 @@ class PenalisedConfig(TrainableSaeConfig):
 
     coefficient: float | None = Field(default=None, gt=0)
     """Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given."""
+    pre_coefficient: float = Field(default=0.01, ge=0)
+    """Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less."""
 
 
 class StandardTrainingConfig(PenalisedConfig):

@@ -9,7 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mistudio.sae.config import TrainableSaeConfig
 from mistudio.sae.weights import W_SKIP, Weights
+
+
+def first_weights(
+    config: TrainableSaeConfig, d_in: int, b_dec_E: Float[Tensor, " E"], *, seed: int, more: tuple[str, ...] = ()
+) -> Weights:
+    """Those of an SAE, or of a transcoder where there is a target; see the two functions below."""
+    width = config.width(d_in)
+    if config.target is None:
+        return initial_weights(width, b_dec_E, seed=seed, more=more)
+    return initial_transcoder(width, d_in, b_dec_E, seed=seed, skip=config.skip, more=more)
 
 
 def initial_weights(d_sae: int, b_dec_D: Float[Tensor, " D"], *, seed: int, more: tuple[str, ...] = ()) -> Weights:

@@ -30,7 +30,8 @@ from mistudio.sae.registry import architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
 from mistudio.sae.weights import Weights
 
-_CONFIG, _WEIGHTS, _SPARSITY = "cfg.json", "sae_weights.safetensors", "sparsity.safetensors"
+WEIGHTS = "sae_weights.safetensors"
+_CONFIG, _SPARSITY = "cfg.json", "sparsity.safetensors"
 _LAYOUT_VERSION = "6.0.0"
 """SAELens reads files without a version ≥ 6 as an older layout."""
 # Not mlp_in: ours is what the MLP reads, after the norm; the foreign hook_mlp_in is the stream before it.
@@ -51,12 +52,17 @@ def save_sae(sae: SparseAutoencoder, directory: Path, *, firing_share_F: Tensor 
         directory: where to.
         firing_share_F: share of tokens on which each latent fired; no sparsity file where it is not known.
     """
-    write_json(directory / _CONFIG, _config_json(sae))
-    names = _names(sae.config.architecture)
+    save_description(sae, directory, firing_share_F=firing_share_F)
+    names = file_names(sae.config.architecture)
     tensors = {names[name]: tensor.cpu() for name, tensor in sae.weights.tensors().items()}
     tensors["W_enc"] = tensors["W_enc"].T.contiguous()
-    with new_file(directory / _WEIGHTS) as path:
+    with new_file(directory / WEIGHTS) as path:
         save_file(tensors, path)
+
+
+def save_description(sae: SparseAutoencoder, directory: Path, *, firing_share_F: Tensor | None = None) -> None:
+    """The files of `save_sae` that hold no weights, which may then be on no device."""
+    write_json(directory / _CONFIG, _config_json(sae))
     if firing_share_F is not None:
         with new_file(directory / _SPARSITY) as path:
             save_file({"sparsity": torch.log10(firing_share_F.double() + 1e-10).float().cpu()}, path)
@@ -86,8 +92,8 @@ def load_sae(directory: Path | str, *, device: str | torch.device = "cpu") -> Sp
         config = kind.model_validate(fields)
     except ValidationError as error:
         raise ArtifactBroken(f"{directory / _CONFIG} is not valid: {error.errors()[0]['msg']}.") from error
-    names = _names(architecture)
-    tensors = _read_tensors(directory / _WEIGHTS, tuple(names.values()))
+    names = file_names(architecture)
+    tensors = _read_tensors(directory / WEIGHTS, tuple(names.values()))
     tensors["W_enc"] = tensors["W_enc"].T
     weights = Weights.of({ours: tensors[theirs] for ours, theirs in names.items()})
     _fold(weights, content, directory)
@@ -100,6 +106,7 @@ def load_sae(directory: Path | str, *, device: str | torch.device = "cpu") -> Sp
         hook_out=hook_out or None,
         model_name=str(metadata.get("model_name", "")),
         metadata=metadata,
+        normalisation="layer_norm" if content.get("normalize_activations") == "layer_norm" else "none",
     )
     return sae.to(device)
 
@@ -112,7 +119,7 @@ def firing_share(directory: Path) -> Tensor | None:
     return (10.0 ** log_share_F.double() - 1e-10).clamp_min(0).float()
 
 
-def _names(architecture: str) -> dict[str, str]:
+def file_names(architecture: str) -> dict[str, str]:
     """What our tensors are called in the file."""
     b_enc = "b_gate" if architecture == "gated" else "b_enc"  # Our gate has the place of the encoder.
     first = {"W_enc_FD": "W_enc", "b_enc_F": b_enc, "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
@@ -132,7 +139,7 @@ def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": not sae.transcodes,
-        "normalize_activations": "none",
+        "normalize_activations": sae.normalisation,
         "reshape_activations": "hook_z" if site == "attn_z" else "none",
         "rescale_acts_by_decoder_norm": False,
         "metadata": {
@@ -147,7 +154,7 @@ def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
 
 def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
     """Bring other conventions of the layout into ours, which has none of these switches."""
-    if content.get("normalize_activations", "none") not in ("none", None):
+    if content.get("normalize_activations", "none") not in ("none", "layer_norm", None):
         raise FormatUnsupported(
             f"{directory} normalises its activations ({content['normalize_activations']}) outside its weights.",
             remedy="Save it with the normalisation folded in, which SAELens does in its final save.",

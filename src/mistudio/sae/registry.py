@@ -44,6 +44,8 @@ class Architecture(NamedTuple):
     """Whether it writes another hook point than it reads."""
     opens_in_saelens: bool = True
     """Whether SAELens has a class that runs it."""
+    compares: bool = False
+    """Whether activations of different latents are compared with one another, so that all must have one unit."""
 
 
 class Training(NamedTuple):
@@ -63,7 +65,7 @@ def _as_it_is(config: SaeConfig, weights: Weights, kept: dict[str, Tensor]) -> t
 
 
 _SAES = {
-    "topk": Architecture(TopKConfig, topk.encode),
+    "topk": Architecture(TopKConfig, topk.encode, compares=True),
     "standard": Architecture(StandardConfig, standard.encode),
     "jumprelu": Architecture(JumpReLUConfig, jumprelu.encode, jumprelu.TENSORS),
     "gated": Architecture(GatedConfig, gated.encode, gated.TENSORS),

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import BatchSelectionConfig, JumpReLUConfig
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.sparse_step import Live, SparseStep
@@ -43,24 +44,26 @@ class BatchSelectionStep(SparseStep[BatchSelectionConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        wanted = self.config.k * inputs_BD.shape[0]
+        mesh, k = self.mesh, self.k
         if self._bound is None:
-            first_SD = inputs_BD[:_FIRST_TOKENS]
-            _, smallest = keep_largest(self._exceeding(first_SD, 0.0), self.config.k * first_SD.shape[0])
+            first_SD = inputs_BD[: mesh.first(_FIRST_TOKENS)]
+            code = self._exceeding(first_SD, 0.0)
+            _, smallest = keep_largest(code, k * mesh.batch_tokens(code.tokens), mesh)
             self._bound = _BELOW * smallest
         code = self._exceeding(inputs_BD, self._bound)
-        while self._bound > 0 and code.values_N.shape[0] < wanted:
+        wanted = k * mesh.batch_tokens(inputs_BD.shape[0])
+        while self._bound > 0 and mesh.everyone.total(code.values_N.shape[0]) < wanted:
             self._bound = self._bound / 2 if self._bound > _SMALL else 0.0
             code = self._exceeding(inputs_BD, self._bound)
-        code, smallest = keep_largest(code, wanted)
+        code, smallest = keep_largest(code, wanted, mesh)
         self._bound = _BELOW * smallest
         threshold = self.kept["threshold"]
-        decay = self.config.threshold_decay if threshold >= 0 else 0.0
+        decay = self.config.threshold_decay ** (1 / self.parts) if threshold >= 0 else 0.0
         threshold.mul_(decay).add_((1 - decay) * smallest)
         return Live(code, code.values_N)
 
     def _exceeding(self, inputs_BD: Float[Tensor, "B D"], bound: float) -> LiveCode:
-        return self.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
+        return self.encoder.above(inputs_BD, torch.full_like(self.weights.b_enc_F, bound))
 
 
 def to_inference(
@@ -73,16 +76,31 @@ def to_inference(
     return inference, Weights.of(weights.tensors() | more)
 
 
-def keep_largest(code: LiveCode, wanted: int) -> tuple[LiveCode, float]:
+def keep_largest(code: LiveCode, wanted: int, mesh: Mesh = SINGLE) -> tuple[LiveCode, float]:
     """The `wanted` largest activations of all tokens together; of equals at the cut, those that come first.
 
+    Args:
+        code: of this process's tokens and latents.
+        wanted: how many are kept in all.
+        mesh: the processes that have the others.
+
     Returns:
-        The code, and the smallest activation kept; 0 where there is none.
+        What is kept of `code`, and the smallest activation that any process keeps; 0 where there is none.
     """
     values_N = code.values_N
-    if values_N.shape[0] <= wanted:
-        return code, float(values_N.min()) if values_N.shape[0] else 0.0
-    cut = values_N.topk(wanted, sorted=False).values.min()
-    room = wanted - (values_N > cut).sum()
-    at_cut_N = values_N == cut
-    return code.where((values_N > cut) | (at_cut_N & (at_cut_N.cumsum(0) <= room))), float(cut)
+    few = mesh.everyone.size == 1 or values_N.shape[0] <= wanted
+    every_N = torch.cat(mesh.everyone.gather(values_N if few else values_N.topk(wanted, sorted=False).values))
+    if mesh.everyone.total(values_N.shape[0]) <= wanted:
+        return code, float(every_N.min()) if every_N.shape[0] else 0.0
+    cut = every_N.topk(wanted, sorted=False).values.min()
+    room = wanted - (every_N > cut).sum()
+    return code.where((values_N > cut) | _first_at_cut(code, cut, room, mesh)), float(cut)
+
+
+def _first_at_cut(code: LiveCode, cut: Tensor, room: Tensor, mesh: Mesh) -> Tensor:
+    at_cut_N = code.values_N == cut
+    place_N = at_cut_N.cumsum(0)
+    if mesh.everyone.size > 1:
+        before_N = torch.nn.functional.pad(place_N, (1, 0))
+        place_N = place_N + mesh.before(before_N[code.starts_B].diff())[code.tokens_N]
+    return at_cut_N & (place_N <= room)

@@ -1,4 +1,6 @@
-"""The SAE as its users see it: `encode`, `decode`, `forward` on raw activations, and `save`.
+"""The SAE as its users see it: `encode`, `decode`, `forward` on raw activations, files, the Hub, a notebook.
+
+What knows files and the Hub (`native_file`, `hub`) knows this class; it is loaded when it is asked for.
 
 A transcoder is one that writes another hook point than it reads.
 
@@ -7,7 +9,10 @@ B tokens, D d_in, E d_out (D for an SAE), F d_sae, K active latents per token.
 
 from __future__ import annotations
 
-from typing import Any
+from html import escape
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -15,12 +20,16 @@ from torch import Tensor, nn
 
 from mistudio.errors import BadInput, ShapeError
 from mistudio.sae.config import SaeConfig
+from mistudio.sae.layer_norm import TokenNorm
 from mistudio.sae.registry import architecture_of
 from mistudio.sae.weights import W_SKIP, SparseCode, Weights
 
 
 class SparseAutoencoder(nn.Module):
-    """A trained SAE. It takes raw activations: any scaling used in training is folded into its weights.
+    """A trained SAE. It takes raw activations: what was done to them in training is folded into its weights.
+
+    What depends on the token cannot be folded: with `normalisation="layer_norm"` it is done here to each token, and
+    undone in the reconstruction, which therefore needs the activations beside the code.
 
     Args:
         config: the architecture; its `d_sae` must agree with the weights.
@@ -29,6 +38,7 @@ class SparseAutoencoder(nn.Module):
         model_name: the language model that it was trained on.
         hook_out: the hook point that it writes; `hook` where it is none other.
         metadata: whatever else was stated when it was made, e.g. the tokens left out.
+        normalisation: what is done to each token before it is encoded.
 
     Raises:
         ShapeError: the weights do not fit each other.
@@ -48,6 +58,7 @@ class SparseAutoencoder(nn.Module):
         model_name: str,
         hook_out: str | None = None,
         metadata: dict[str, Any] | None = None,
+        normalisation: Literal["none", "layer_norm"] = "none",
     ) -> None:
         super().__init__()
         self._architecture = architecture_of(config.architecture)
@@ -65,6 +76,7 @@ class SparseAutoencoder(nn.Module):
         self.hook_out = hook_out or hook
         self.model_name = model_name
         self.metadata = dict(metadata or {})
+        self.normalisation = normalisation
 
     @property
     def d_in(self) -> int:
@@ -116,7 +128,27 @@ class SparseAutoencoder(nn.Module):
             ShapeError: `x_BD` is not `d_in` wide.
         """
         self._check(x_BD)
-        return self._architecture.encode(x_BD.float(), self.weights, self.config)
+        x_BD = x_BD.float()
+        if self.normalisation == "layer_norm":
+            x_BD = TokenNorm.of(x_BD).apply(x_BD)
+        return self._architecture.encode(x_BD, self.weights, self.config)
+
+    def contributions(self, x_BD: Float[Tensor, "B D"]) -> SparseCode:
+        """The active latents, each with what it multiplies its decoder row by in the reconstruction of raw activations.
+
+        That is its activation; with layer norm it is the activation times the token's deviation.
+
+        Raises:
+            ShapeError: `x_BD` is not `d_in` wide.
+        """
+        code = self.encode_sparse(x_BD)
+        return code._replace(values_BK=code.values_BK * self.gain(x_BD))
+
+    def gain(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B 1"]:
+        """How many times its decoder row an activation of 1 adds to each token."""
+        if self.normalisation == "layer_norm":
+            return TokenNorm.of(x_BD.float()).deviation_B1
+        return torch.ones((x_BD.shape[0], 1), device=x_BD.device)
 
     def encode(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B F"]:
         """All latents' activations, zeros included: `d_sae` numbers a token, for small inputs.
@@ -132,28 +164,20 @@ class SparseAutoencoder(nn.Module):
         """The reconstruction of dense activations.
 
         Args:
-            acts_BF: from `encode`.
-            x_BD: what was encoded; a skip connection needs it.
+            acts_BF: what `encode` returned, or what was made of it.
+            x_BD: the raw activations that were encoded; only layer norm and a skip connection need them.
 
         Raises:
-            BadInput: there is a skip connection, and no `x_BD`.
+            BadInput: layer norm or a skip connection was given no `x_BD`.
         """
-        return self._skipped(acts_BF @ self.W_dec_FD + self.b_dec_D, x_BD)
+        return self._raw(acts_BF @ self.W_dec_FD + self.b_dec_D, x_BD)
 
     def decode_sparse(self, code: SparseCode, x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B E"]:
-        """The reconstruction of a sparse code.
-
-        Args:
-            code: from `encode_sparse`.
-            x_BD: what was encoded; a skip connection needs it.
-
-        Raises:
-            BadInput: there is a skip connection, and no `x_BD`.
-        """
-        latents_BE = nn.functional.embedding_bag(
+        """The reconstruction of a sparse code; arguments and errors are those of `decode`."""
+        sums_BE = nn.functional.embedding_bag(
             code.latents_BK, self.W_dec_FD, per_sample_weights=code.values_BK, mode="sum"
         )
-        return self._skipped(self.b_dec_D + latents_BE, x_BD)
+        return self._raw(self.b_dec_D + sums_BE, x_BD)
 
     def forward(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         """The reconstruction x̂ of x, or a transcoder's ŷ, in float32.
@@ -163,16 +187,61 @@ class SparseAutoencoder(nn.Module):
         """
         return self.decode_sparse(self.encode_sparse(x_BD), x_BD)
 
-    def _skipped(self, y_BE: Float[Tensor, "B E"], x_BD: Float[Tensor, "B D"] | None) -> Float[Tensor, "B E"]:
-        """What latents write, and what goes past them."""
-        if W_SKIP not in self._architecture.tensors:
-            return y_BE
+    def _raw(self, z_BE: Tensor, x_BD: Tensor | None) -> Tensor:
+        """What latents write, with what goes past them, as raw activations."""
+        skips = W_SKIP in self._architecture.tensors
+        if not skips and self.normalisation == "none":
+            return z_BE
         if x_BD is None:
             raise BadInput(
-                "This transcoder has a skip connection, which needs what was encoded.",
-                remedy="Give the input beside the activations: decode(acts, x).",
+                "This transcoder has a skip connection, which needs what was encoded."
+                if skips
+                else "This SAE normalises each token by itself, and the reconstruction depends on the token.",
+                remedy="Give decode the activations that were encoded as its second argument.",
             )
-        return y_BE + x_BD.float() @ self.get_buffer(W_SKIP).T
+        if skips:
+            return z_BE + x_BD.float() @ self.get_buffer(W_SKIP).T
+        return TokenNorm.of(x_BD.float()).undo(z_BE)
+
+    def save(self, directory: Path | str) -> None:
+        """Write cfg.json and sae_weights.safetensors, which SAELens opens too, into a directory, made if missing."""
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        import_module("mistudio.sae.native_file").save_sae(self, Path(directory))
+
+    @classmethod
+    def load(cls, directory: Path | str, *, device: str | torch.device = "cpu") -> SparseAutoencoder:
+        """Read an SAE from its directory, as `mistudio.load_sae` does."""
+        loaded: SparseAutoencoder = import_module("mistudio.sae.native_file").load_sae(directory, device=device)
+        return loaded
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload it with a card; options and errors are those of `mistudio.sae.hub.push_sae`."""
+        address: str = import_module("mistudio.sae.hub").push_sae(self, repo_id, **options)
+        return address
+
+    @classmethod
+    def from_hub(cls, repo_id: str, **options: Any) -> SparseAutoencoder:
+        """Fetch and load one; options and errors are those of `mistudio.sae.hub.sae_from_hub`."""
+        loaded: SparseAutoencoder = import_module("mistudio.sae.hub").sae_from_hub(repo_id, **options)
+        return loaded
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it is of, its size, and how its decoder's rows lie."""
+        norm_F = self.W_dec_FD.norm(dim=1)
+        facts = {
+            "architecture": self.config.architecture,
+            "trained on": f"{' to '.join(self.hooks)} of {self.model_name}",
+            "latents": f"{self.d_sae:,} ({self.d_sae / self.d_in:g} × {self.d_in} dimensions)",
+            "active per token": str(getattr(self.config, "k", "above a threshold")),
+            "norm of decoder rows": f"{float(norm_F.min()):.3g} to {float(norm_F.max()):.3g}",
+            "training tokens": f"{self.metadata['training_tokens']:,}" if "training_tokens" in self.metadata else "",
+        }
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{escape(fact)}</td></tr>"
+            for name, fact in facts.items()
+            if fact
+        )
+        return f"<table><caption style='text-align:left'>SparseAutoencoder</caption>{rows}</table>"
 
     def _check(self, x_BD: Tensor) -> None:
         if x_BD.shape[-1] != self.d_in:

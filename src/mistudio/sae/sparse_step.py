@@ -2,8 +2,9 @@
 
 It costs 2dm FLOP a token for the encoder and about 8dk for everything after it:
 
-1. Encode in the fastest dtype, in slices of tokens small enough to be selected from while still in cache.
-2. Select the latents that are looked at, and their activations: the architecture's part.
+1. Encode and select the latents that are looked at (`kernels.encoding`), in slices of tokens small enough to be
+   selected from while still in cache.
+2. Say what their activations are: the architecture's part.
 3. Reconstruct from the live decoder rows, and multiply the error back onto them.
 4. Add what the architecture's penalty asks of each activation.
 5. Where latents are dead, give them a gradient of their own (`revival`), on the dead sub-matrix only.
@@ -22,26 +23,26 @@ B tokens, S tokens of a slice, D d_in, E d_out (D for an SAE), F d_sae, N latent
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from mistudio.hardware import fast_dtype
+from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import TrainableSaeConfig
-from mistudio.sae.kernels.choice import kernels_for
-from mistudio.sae.kernels.protocol import Backward, Reconstruction, StepKernels
+from mistudio.sae.kernels.choice import encoder_for, kernels_for
+from mistudio.sae.kernels.protocol import AuxiliaryGradients, Backward, Reconstruction, StepKernels
 from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
+from mistudio.sae.sharded_decoding import Decoding, ShardedDecoding
 from mistudio.sae.weights import W_SKIP, Weights
 
-_SLICE = 256
-"""Tokens encoded at a time: their pre-activations (8 MB at 16,384 latents) stay in the last-level cache."""
 _WIDE = 1 / 24
 """Share of the latents looked at per token above which dense products are faster."""
 
@@ -78,13 +79,15 @@ class StepLoss:
     reconstruction: Float[Tensor, ""]
     """Mean squared error per element of x; of several prefixes of the latents the mean."""
     penalty: Float[Tensor, ""]
-    """What sparsity costs, in the same unit, after its coefficient."""
+    """What sparsity costs, in the same unit, after its coefficient; of this process's latents."""
     auxiliary: Float[Tensor, ""]
     """The AuxK loss, in the same unit, before its coefficient."""
     squared_error: Float[Tensor, ""]
     """Σ‖x − x̂‖² over the batch."""
     gradient_norm: float
     code: LiveCode
+    error_BD: Float[Tensor, "B D"]
+    """x̂ − x."""
 
 
 class SparseStep(ABC, Generic[ConfigType]):
@@ -94,7 +97,8 @@ class SparseStep(ABC, Generic[ConfigType]):
         config: the SAE.
         weights: master weights in float32; the caller updates them in place and then calls `refresh`.
         kernels: the sparse parts; the fastest for the device where not given.
-        gemm_dtype: dtype of the encoder's matrix product; the fastest of the device where not given.
+        gemm_dtype: dtype of the encoder's matrix product; what is fastest and exact enough where not given.
+        mesh: the processes that take the step together; `weights` are this one's share of the latents.
     """
 
     faster: Mapping[str, float] = MappingProxyType({})
@@ -110,26 +114,30 @@ class SparseStep(ABC, Generic[ConfigType]):
         *,
         kernels: StepKernels | None = None,
         gemm_dtype: torch.dtype | None = None,
+        mesh: Mesh = SINGLE,
     ) -> None:
         self.config = config
         self.weights = weights
+        self.mesh = mesh
         self.gradients = weights.zeros_like()
         self.kept: dict[str, Tensor] = {}
         """What decides later steps beside the weights, updated in place."""
         self.ends: tuple[int, ...] = (weights.b_enc_F.shape[0],)
         """Where each group of latents ends, of which every prefix is to reconstruct x."""
+        self.k = config.k
+        """Active latents wanted now; a schedule may change it from step to step."""
+        self.parts = 1
+        """Calls that make one step together: what is averaged over steps moves by as much less in each."""
         self.unit_norm = True
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
-        dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
-        self._wide = WideDecoding(dtype)
-        self._shadow_FD = torch.empty_like(weights.W_enc_FD, dtype=dtype)
-        self._pre_SF = torch.empty((_SLICE, weights.b_enc_F.shape[0]), dtype=dtype, device=weights.b_dec_D.device)
-        self.refresh()
+        self.encoder = encoder_for(weights, self.kernels, gemm_dtype)
+        self._dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
+        self._wide = WideDecoding(self._dtype)
 
     def refresh(self) -> None:
         """Take over the master weights after an update."""
-        self._shadow_FD.copy_(self.weights.W_enc_FD)
+        self.encoder.refresh()
 
     def target(self, batch_BC: Float[Tensor, "B C"]) -> Float[Tensor, "B E"]:
         """What is to be reconstructed of a batch."""
@@ -144,31 +152,33 @@ class SparseStep(ABC, Generic[ConfigType]):
     def __call__(self, batch_BC: Float[Tensor, "B C"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
 
+        Where processes share out its tokens, the gradients are those of the whole batch, and the losses of the share.
+
         Args:
-            batch_BC: float32 activations, as scaled for training; a transcoder's inputs and targets side by side.
+            batch_BC: float32 activations, as scaled for training; this process's share of the batch. A transcoder's are
+                inputs and targets side by side.
             dead_F: latents that shall be revived; None where there are none.
         """
         inputs_BD, x_BD = self._inputs(batch_BC), self.target(batch_BC)
         scale = 2.0 / x_BD.numel()
         if W_SKIP in self.weights.more:
-            skip_ED = self.weights.more[W_SKIP].to(self._shadow_FD.dtype)
-            x_BD = x_BD - (inputs_BD.to(skip_ED.dtype) @ skip_ED.T).float()
+            x_BD = x_BD - (inputs_BD.to(self._dtype) @ self.weights.more[W_SKIP].to(self._dtype).T).float()
         live = self.select(inputs_BD)
         decoding = self._decoding(live)
         reconstruction = decoding.reconstruct(x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends)
         slopes = self.slopes(live, reconstruction, x_BD)
         auxiliary, auxiliary_loss = None, torch.zeros((), device=x_BD.device)
-        if dead_F is not None and self.config.aux_k > 0 and self.config.aux_coefficient > 0:
-            auxiliary, auxiliary_loss = auxk(
-                self.weights, inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1),
-                k=self.config.aux_k, scale=scale * self.config.aux_coefficient, with_bias=not self.sparse_by_bias,
-            )  # fmt: skip
+        if dead_F is not None:
+            auxiliary, auxiliary_loss = self.revive(
+                inputs_BD, reconstruction.error_BD, dead_F.nonzero().squeeze(-1), slopes
+            )
         backward = Backward(
             live.code, slopes.pre_N, reconstruction.pull_BGD, inputs_BD, scale, auxiliary, slopes.along_F,
             self.unit_norm,
         )  # fmt: skip
         squared_norm = decoding.weight_gradients(backward, self.weights, self.gradients, self.ends)
         squared_norm += self._vectors(backward, slopes)
+        squared_norm = self.mesh.agree(self.gradients, squared_norm)
         return StepLoss(
             reconstruction.loss_B.sum() / x_BD.numel(),
             slopes.penalty,
@@ -176,6 +186,7 @@ class SparseStep(ABC, Generic[ConfigType]):
             reconstruction.squared_error_B.sum(),
             squared_norm**0.5,
             live.code,
+            reconstruction.error_BD,
         )
 
     @abstractmethod
@@ -186,21 +197,28 @@ class SparseStep(ABC, Generic[ConfigType]):
         """Half the derivative of the whole loss by each pre-activation; without penalties, that of the activation."""
         return Slopes(reconstruction.slope_N * (live.code.values_N > 0), torch.zeros((), device=x_BD.device))
 
-    def pre_activations(self, inputs_BD: Float[Tensor, "B D"]) -> Iterator[Tensor]:
-        """The pre-activations of some tokens after the other, in memory that the next ones overwrite."""
-        narrow_BD = inputs_BD.to(self._shadow_FD.dtype)
-        bias_F = self.weights.b_enc_F.to(self._shadow_FD.dtype)
-        for start in range(0, narrow_BD.shape[0], _SLICE):
-            slice_SD = narrow_BD[start : start + _SLICE]
-            yield torch.addmm(bias_F, slice_SD, self._shadow_FD.T, out=self._pre_SF[: slice_SD.shape[0]])
+    def revive(
+        self,
+        inputs_BD: Float[Tensor, "B D"],
+        error_BD: Float[Tensor, "B E"],
+        dead_A: Int64[Tensor, " A"],
+        slopes: Slopes,  # noqa: ARG002
+    ) -> tuple[AuxiliaryGradients | None, Float[Tensor, ""]]:
+        """What dead latents learn from, and AuxK's loss; other losses go into `slopes`."""
+        config = self.config
+        if config.aux_k == 0 or config.aux_coefficient == 0:
+            return None, torch.zeros((), device=inputs_BD.device)
+        return auxk(
+            self.weights, inputs_BD, error_BD, dead_A,
+            k=config.aux_k, scale=2 / error_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            latents=self.mesh.latents,
+        )  # fmt: skip
 
-    def above(self, inputs_BD: Float[Tensor, "B D"], bound_F: Float[Tensor, " F"]) -> LiveCode:
-        """The positive pre-activations that exceed their latent's bound."""
-        return LiveCode.join([self.kernels.above(pre_SF, bound_F) for pre_SF in self.pre_activations(inputs_BD)])
-
-    def _decoding(self, live: Live) -> StepKernels | WideDecoding:
-        dense = live.code.tokens * self.weights.b_enc_F.shape[0]
-        return self.kernels if live.code.values_N.shape[0] <= _WIDE * dense else self._wide
+    def _decoding(self, live: Live) -> Decoding:
+        dense, everyone = live.code.tokens * self.weights.b_enc_F.shape[0], self.mesh.everyone
+        wide = everyone.total(live.code.values_N.shape[0]) > _WIDE * everyone.total(dense)
+        decoding: Decoding = self._wide if wide else self.kernels
+        return decoding if self.mesh.latents.size == 1 else ShardedDecoding(decoding, self.mesh.latents)
 
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
@@ -210,10 +228,9 @@ class SparseStep(ABC, Generic[ConfigType]):
         out.b_dec_D.copy_(pull_BE.sum(0) * backward.scale)
         if self.config.target is None:
             # The encoder sees x − b_dec; an auxiliary loss stops at that input.
-            out.b_dec_D -= out.b_enc_F @ self.weights.W_enc_FD
+            out.b_dec_D -= self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
         if W_SKIP in out.more:
-            dtype = self._shadow_FD.dtype
-            out.more[W_SKIP].copy_((pull_BE * backward.scale).to(dtype).T @ backward.inputs_BD.to(dtype))
+            out.more[W_SKIP].copy_((pull_BE * backward.scale).to(self._dtype).T @ backward.inputs_BD.to(self._dtype))
         for name, gradient in slopes.vectors.items():
             out.tensors()[name].copy_(gradient)
         if backward.auxiliary is not None:

@@ -81,6 +81,17 @@ def pre_activations(x_BD: Float[Tensor, "B D"], weights: Weights) -> Float[Tenso
     return torch.nn.functional.linear(x_BD - weights.b_dec_D, weights.W_enc_FD, weights.b_enc_F)
 
 
+def grow(weights: Weights, factor_F: Float[Tensor, " F"]) -> Weights:
+    """The SAE with each latent's activation `factor_F` times as large, and its decoder row as much smaller.
+
+    The reconstruction is the same, unless activations of different latents are compared and factors differ.
+    """
+    wider = {"b_enc_F", "threshold_F", "b_mag_F"}
+    tensors = {name: tensor * factor_F if name in wider else tensor for name, tensor in weights.tensors().items()}
+    rows_F1 = factor_F[:, None]
+    return Weights.of(tensors | {"W_enc_FD": weights.W_enc_FD * rows_F1, "W_dec_FD": weights.W_dec_FD / rows_F1})
+
+
 def rescale(weights: Weights, scale: float) -> Weights:
     """The weights that do for x what `weights` do for `scale`·x.
 

@@ -106,7 +106,7 @@ class RowEdits:
         for row, delta in self._deltas.items():
             here_B = (row_B == row).to(x_BD.device)
             delta_BD[here_B] = delta.added_D if code is None else delta.at(rows_of(code, here_B))
-        return moved(x_BD, delta_BD)
+        return moved(x_BD, delta_BD * self._plan.sae.gain(x_BD))
 
 
 def _among(ids: Int64[Tensor, "*shape"], listed: frozenset[int]) -> Bool[Tensor, "*shape"]:

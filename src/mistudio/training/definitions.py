@@ -13,6 +13,7 @@ from mistudio.evaluation.definitions import Metric
 
 _INF = math.inf
 _GAO = "Gao et al. 2024, arXiv 2406.04093"
+_RAJ = "Rajamanoharan et al. 2024, arXiv 2407.14435"
 _ADAM = "Kingma & Ba 2015, arXiv 1412.6980"
 
 _ROWS = (
@@ -23,8 +24,8 @@ _ROWS = (
         "1",
         (0.0, _INF),
         "lower",
-        "Mean over the batch's tokens and dimensions of (x−x̂)², x being scaled to a mean norm of √d; of Matryoshka the "
-        "mean over its prefixes. Penalties on active latents are not in it.",
+        "Mean over the batch's tokens and dimensions of (x−x̂)², x being normalised as the run says (scale: to a mean "
+        "norm of √d); of Matryoshka the mean over its prefixes. Penalties on active latents are not in it.",
         _GAO,
     ),
     Metric(
@@ -39,13 +40,36 @@ _ROWS = (
         _GAO,
     ),
     Metric(
+        "penalty",
+        "Penalty",
+        "λ·P",
+        "1",
+        (0.0, _INF),
+        "none",
+        "What active latents cost beside the reconstruction loss, in its unit and after the coefficient, as the "
+        "architecture has it; dead latents' distance from their bound is in it. 0 where nothing but a selection keeps "
+        "latents few.",
+        _RAJ,
+    ),
+    Metric(
+        "coefficient",
+        "Coefficient",
+        "λ",
+        "1",
+        (0.0, _INF),
+        "none",
+        "Weight of the penalty at that step: given, or moved until k latents are active on average. 0 without penalty.",
+        _RAJ,
+    ),
+    Metric(
         "fvu",
         "Fraction of variance unexplained",
         "FVU",
         "1",
         (0.0, _INF),
         "lower",
-        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the batch of that step. The number to quote is an evaluation's, on held-out text.",
+        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the batch of that step, x being raw activations whatever the normalisation. The "
+        "number to quote is an evaluation's, on held-out text.",
         _GAO,
     ),
     Metric(
@@ -69,13 +93,23 @@ _ROWS = (
         _GAO,
     ),
     Metric(
+        "revived",
+        "Revived latents",
+        "revived",
+        "latents",
+        (0.0, _INF),
+        "none",
+        "Dead latents that became active again, summed over the steps since the last line; a latent counts each time.",
+        _GAO,
+    ),
+    Metric(
         "lr",
         "Learning rate",
         "η",
         "1",
         (0.0, _INF),
         "none",
-        "Adam's learning rate at that step: it rises over the warm-up and falls to 0 over the last part of the run.",
+        "Adam's learning rate at that step: it rises over the warm-up and falls over the last part of the run.",
         _ADAM,
     ),
     Metric(
@@ -92,3 +126,31 @@ _ROWS = (
 
 LINE_METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
 """Every number of a line of the log by name."""
+
+_VALIDATION_ROWS = (
+    Metric(
+        "fvu",
+        "Fraction of variance unexplained, held back",
+        "FVU",
+        "1",
+        (0.0, _INF),
+        "lower",
+        "Σ‖x−x̂‖² / Σ‖x−x̄‖² over the tokens that are held back and never train, of the SAE that the run would save at "
+        "that step. They are of the text that is trained on: other text may come to another number.",
+        _GAO,
+    ),
+    Metric(
+        "l0",
+        "Active latents per token, held back",
+        "L0",
+        "latents/token",
+        (0.0, _INF),
+        "none",
+        "Mean over the tokens that are held back of the number of latents with an activation above zero, of the SAE "
+        "that the run would save at that step. A state can be the best only where this is within 5 % of k.",
+        _GAO,
+    ),
+)
+
+VALIDATION_METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _VALIDATION_ROWS})
+"""Every number of a line of validation.jsonl by name."""

@@ -1,48 +1,72 @@
-"""Where training starts: the scale of the activations and the decoder bias, both from a sample.
+"""Where training starts: what is done to the activations, and the decoder bias, both from a sample.
 
 B tokens, D d_in.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.errors import BadInput, EmptyCorpus
+from mistudio.training.config import TrainConfig
+from mistudio.training.normalisation import NORMALISATIONS, Normalisation, NormalisationName
 from mistudio.training.pair import PairScale
+
+_PREFIX = "normalisation."
 
 
 class StartingPoint(NamedTuple):
-    """Scale and centre of the activations."""
+    """What is done to the activations, and their centre."""
 
-    scale: float
-    """Factor that brings the mean norm to √d, folded into the weights when the SAE is saved."""
+    normalisation: Normalisation
+    """Folded into the weights when the SAE is saved."""
     centre_D: Float[Tensor, " D"]
-    """Geometric median or mean of the scaled activations; a transcoder's of its targets."""
-    pair: PairScale | None = None
-    """What is done to a transcoder's inputs and targets; `scale` is then that of the targets."""
+    """Geometric median or mean of the normalised activations; a transcoder's of its targets."""
+
+    @property
+    def d_in(self) -> int:
+        """Width of what is read."""
+        return self.normalisation.d_in or len(self.centre_D)
+
+    @classmethod
+    def of_checkpoint(cls, tensors: Mapping[str, Tensor], config: TrainConfig) -> StartingPoint:
+        """What a run started from, as far as its state (see `TrainingRun.state`) does not replace it."""
+        own = {key.removeprefix(_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(_PREFIX)}
+        kind = NORMALISATIONS[config.normalisation] if config.sae.target is None else PairScale
+        return cls(kind.restored(own), tensors["weights.b_dec_D"])
+
+    @staticmethod
+    def state(normalisation: Normalisation) -> dict[str, Tensor]:
+        """What `of_checkpoint` needs beside the weights."""
+        return {f"{_PREFIX}{name}": tensor for name, tensor in normalisation.tensors().items()}
 
 
-def starting_point(sample_BD: Float[Tensor, "B D"], kind: Literal["geometric_median", "mean"]) -> StartingPoint:
-    """Scale and centre of a sample.
+def start_of(config: TrainConfig, sample_BC: Float[Tensor, "B C"], d_in: int) -> StartingPoint:
+    """Where a run starts, from a sample of its columns, of which a transcoder's encoder reads the first `d_in`."""
+    if config.sae.target is not None:
+        return starting_pair(sample_BC, d_in, config.b_dec_start)
+    return starting_point(sample_BC, config.b_dec_start, config.normalisation)
+
+
+def starting_point(
+    sample_BD: Float[Tensor, "B D"],
+    kind: Literal["geometric_median", "mean"],
+    normalisation: NormalisationName = "scale",
+) -> StartingPoint:
+    """Normalisation and centre of a sample.
 
     Raises:
-        BadInput: the sample is not finite.
+        BadInput: the sample is not finite, or has nothing to whiten.
         EmptyCorpus: it holds nothing but zeros.
     """
     sample_BD = sample_BD.float()
-    mean_norm = float(sample_BD.norm(dim=1).mean())
-    if not math.isfinite(mean_norm):
-        raise BadInput("Some activations are infinite or undefined.", remedy="Record them with --dtype float32.")
-    if mean_norm == 0:
-        raise EmptyCorpus("All sampled activations are zero.", remedy="Choose another hook point.")
-    scale = sample_BD.shape[1] ** 0.5 / mean_norm
-    scaled_BD = sample_BD * scale
-    return StartingPoint(scale, scaled_BD.mean(0) if kind == "mean" else geometric_median(scaled_BD))
+    chosen = NORMALISATIONS[normalisation].of(sample_BD)
+    normal_BD = chosen.apply(sample_BD)
+    return StartingPoint(chosen, normal_BD.mean(0) if kind == "mean" else geometric_median(normal_BD))
 
 
 def starting_pair(
@@ -54,9 +78,10 @@ def starting_pair(
         BadInput: the sample is not finite.
         EmptyCorpus: one of the two holds nothing but zeros.
     """
-    read, write = starting_point(sample_BC[:, :d_in], "mean"), starting_point(sample_BC[:, d_in:], kind)
-    pair = PairScale(torch.tensor(read.scale), read.centre_D, torch.tensor(write.scale))
-    return StartingPoint(write.scale, write.centre_D, pair)
+    sample_BC = sample_BC.float()
+    pair = PairScale.of_sides(sample_BC[:, :d_in], sample_BC[:, d_in:])
+    targets_BE = pair.apply(sample_BC)[:, d_in:]
+    return StartingPoint(pair, targets_BE.mean(0) if kind == "mean" else geometric_median(targets_BE))
 
 
 def geometric_median(points_BD: Float[Tensor, "B D"], *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:

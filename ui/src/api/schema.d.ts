@@ -853,6 +853,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/saes/{sae_id}/probings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Probings
+         * @description All probings of an SAE, newest first.
+         */
+        get: operations["list_probings"];
+        put?: never;
+        /**
+         * Probe Sae
+         * @description Ask what latents know of labels, or of spelling; refused where this machine has not the memory (503).
+         */
+        post: operations["probe_sae"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saes/{sae_id}/probings/{probing_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Probing
+         * @description One probing, with everything that it found.
+         */
+        get: operations["get_probing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/estimate": {
         parameters: {
             query?: never;
@@ -1450,6 +1494,29 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Absorber
+         * @description A latent that fires in the main latents' place.
+         */
+        Absorber: {
+            /** Latent */
+            latent: number;
+            /**
+             * Cosine
+             * @description Of its decoder row with the probe.
+             */
+            cosine: number;
+            /**
+             * Words
+             * @description Held-out words that it absorbs.
+             */
+            words: number;
+            /**
+             * Examples
+             * @description Some of them.
+             */
+            examples: string[];
+        };
+        /**
          * Accepted
          * @description Work that was taken on.
          */
@@ -1509,18 +1576,6 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
-            /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
@@ -1597,6 +1652,40 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+        };
+        /**
+         * ClassProbes
+         * @description One class against the rest.
+         */
+        ClassProbes: {
+            /** Label */
+            label: string;
+            /**
+             * Documents
+             * @description Of the class, both halves.
+             */
+            documents: number;
+            /**
+             * Train Documents
+             * @description Of the class, among those that probes were fitted on.
+             */
+            train_documents: number;
+            /**
+             * Test Documents
+             * @description Of the class, among those that scores are taken on.
+             */
+            test_documents: number;
+            /**
+             * Always One Answer
+             * @description Accuracy of always giving the answer that is right more often on the test half.
+             */
+            always_one_answer: number;
+            /** Sparse */
+            sparse: components["schemas"]["SparseProbe"][];
+            /** @description A probe on every latent that is active somewhere in the training half. */
+            all_latents: components["schemas"]["ProbeScores"];
+            /** @description The baseline: a probe on the activations' own mean over a document, without an SAE. */
+            raw: components["schemas"]["ProbeScores"];
         };
         /**
          * Column
@@ -1937,6 +2026,11 @@ export interface components {
             data: components["schemas"]["ModelPreview"];
             meta: components["schemas"]["Meta"];
         };
+        /** Data[ProbingOut] */
+        Data_ProbingOut_: {
+            data: components["schemas"]["ProbingOut"];
+            meta: components["schemas"]["Meta"];
+        };
         /** Data[RecordingOut] */
         Data_RecordingOut_: {
             data: components["schemas"]["RecordingOut"];
@@ -2016,6 +2110,12 @@ export interface components {
         Data_list_EvaluationOut__: {
             /** Data */
             data: components["schemas"]["EvaluationOut"][];
+            meta: components["schemas"]["Meta"];
+        };
+        /** Data[list[ProbingOut]] */
+        Data_list_ProbingOut__: {
+            /** Data */
+            data: components["schemas"]["ProbingOut"][];
             meta: components["schemas"]["Meta"];
         };
         /** Data[list[SearchHit]] */
@@ -2156,6 +2256,27 @@ export interface components {
             config: components["schemas"]["TokenizeConfig"];
         };
         /**
+         * DecoderCosines
+         * @description How close to its nearest other latent each latent lies.
+         */
+        DecoderCosines: {
+            /**
+             * Levels
+             * @description Shares of latents.
+             */
+            levels: number[];
+            /**
+             * Values
+             * @description The largest cosine to another latent that this share of latents does not exceed.
+             */
+            values: number[];
+            /**
+             * Latents
+             * @description Latents that were asked about, each against all others.
+             */
+            latents: number;
+        };
+        /**
          * Delete
          * @description Remove an artifact and its row.
          */
@@ -2174,7 +2295,7 @@ export interface components {
              * Entity
              * @enum {string}
              */
-            entity: "dataset" | "tokenization" | "model" | "recording" | "training" | "sae" | "evaluation" | "feature_set";
+            entity: "dataset" | "tokenization" | "model" | "recording" | "training" | "sae" | "evaluation" | "probing" | "feature_set";
             /** Id */
             id: string;
         };
@@ -2659,6 +2780,11 @@ export interface components {
             /** Tokenization Id */
             tokenization_id: string;
             /**
+             * Against Id
+             * @description Another SAE of the same activations, such as one of another seed: how far does it have the same latents?
+             */
+            against_id?: string | null;
+            /**
              * @default {
              *       "split": "held_out",
              *       "max_tokens": 131072,
@@ -2739,6 +2865,12 @@ export interface components {
             density_histogram: components["schemas"]["DensityHistogram"];
             /** @description What the histogram shows. */
             density: components["schemas"]["MetricDefinition"];
+            /** @description How close to its nearest other latent each latent lies; null of evaluations by older versions. */
+            decoder_cosines: components["schemas"]["DecoderCosines"] | null;
+            /** @description What `decoder_cosines` shows. */
+            decoder: components["schemas"]["MetricDefinition"];
+            /** @description The SAE that it was compared with; null where there was none, or it is gone. */
+            against: components["schemas"]["Ref"] | null;
             /**
              * Created At
              * Format: date-time
@@ -2762,6 +2894,11 @@ export interface components {
              * @description The text; the one that it was trained on where not given, of which held-out documents are read.
              */
             tokenization_id?: string | null;
+            /**
+             * Against Id
+             * @description Another SAE of the same hook point, such as one of another seed: how far does it have the same latents?
+             */
+            against_id?: string | null;
             /**
              * @default {
              *       "split": "held_out",
@@ -3247,6 +3384,49 @@ export interface components {
             lens_latents: number;
         };
         /**
+         * FitConfig
+         * @description How probes are fitted: logistic regression on standardised inputs, one class against the rest.
+         */
+        FitConfig: {
+            /**
+             * L2
+             * @description Penalty on squared weights: ½ · l2 · ‖w‖² stands beside the sum of the samples' losses (scikit-learn's 1/C).
+             * @default 1
+             */
+            l2: number;
+            /**
+             * Weighting
+             * @description Whether class and rest weigh alike in the loss, however many samples each has, or every sample weighs alike.
+             * @default balanced
+             * @enum {string}
+             */
+            weighting: "balanced" | "none";
+            /**
+             * Max Steps
+             * @description Most steps of L-BFGS; it stops earlier where the gradient vanishes.
+             * @default 500
+             */
+            max_steps: number;
+            /**
+             * Train Share
+             * @description Share of each class that probes are fitted, and latents chosen, on; the rest is what the scores are taken on.
+             * @default 0.5
+             */
+            train_share: number;
+            /**
+             * Batch Contexts
+             * @description Texts per forward pass of the model.
+             * @default 16
+             */
+            batch_contexts: number;
+            /**
+             * Seed
+             * @description Of the split, of the draw of documents or words, and of the examples in prompts.
+             * @default 0
+             */
+            seed: number;
+        };
+        /**
          * FrequentToken
          * @description A token that is often used.
          */
@@ -3301,22 +3481,16 @@ export interface components {
              */
             aux_coefficient: number;
             /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
-            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
             coefficient?: number | null;
+            /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
         };
         /**
          * GenerateConfig
@@ -3733,7 +3907,7 @@ export interface components {
          * JobRequest
          * @description Any of the requests, told apart by `kind`.
          */
-        JobRequest: components["schemas"]["DatasetAdd"] | components["schemas"]["DatasetTokenize"] | components["schemas"]["ModelAdd"] | components["schemas"]["Trace"] | components["schemas"]["Train"] | components["schemas"]["Evaluate"] | components["schemas"]["Find"] | components["schemas"]["Delete"] | components["schemas"]["Demo"];
+        JobRequest: components["schemas"]["DatasetAdd"] | components["schemas"]["DatasetTokenize"] | components["schemas"]["ModelAdd"] | components["schemas"]["Trace"] | components["schemas"]["Train"] | components["schemas"]["Evaluate"] | components["schemas"]["Probe"] | components["schemas"]["Find"] | components["schemas"]["Delete"] | components["schemas"]["Demo"];
         /**
          * JobResult
          * @description What a job made.
@@ -3799,22 +3973,16 @@ export interface components {
              */
             aux_coefficient: number;
             /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
-            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
             coefficient?: number | null;
+            /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
             /**
              * Penalty
              * @description What active latents cost: their number (step), a smooth count of them (tanh: Anthropic, January 2025), or the
@@ -3835,6 +4003,152 @@ export interface components {
              * @default 4
              */
             tanh_scale: number;
+        };
+        /**
+         * LabelProbing
+         * @description Sparse probing and targeted probe perturbation on labelled documents.
+         */
+        LabelProbing: {
+            /**
+             * Model
+             * @description Identity of the language model.
+             */
+            model: {
+                [key: string]: unknown;
+            };
+            /**
+             * Sae
+             * @description Identity of the SAE: hook point, model, configuration.
+             */
+            sae: {
+                [key: string]: unknown;
+            };
+            /**
+             * Excluded
+             * @description The token filter: activations of these tokens are part of no mean.
+             */
+            excluded: {
+                [key: string]: unknown;
+            };
+            fit: components["schemas"]["FitConfig"];
+            config: components["schemas"]["LabelsConfig"];
+            /**
+             * Documents
+             * @description Of all classes, both halves.
+             */
+            documents: number;
+            /** Train Documents */
+            train_documents: number;
+            /** Test Documents */
+            test_documents: number;
+            /**
+             * Tokens
+             * @description That the documents' means are taken over.
+             */
+            tokens: number;
+            /**
+             * Left Out Classes
+             * @description Values of the label that too few documents carry, and how many do; their documents are read nowhere.
+             */
+            left_out_classes: {
+                [key: string]: number;
+            };
+            /**
+             * Repeated Documents
+             * @description Left out because their text occurred before: it could stand on both sides of the split.
+             */
+            repeated_documents: number;
+            /**
+             * Empty Documents
+             * @description Left out because the token filter kept none of their tokens.
+             */
+            empty_documents: number;
+            /**
+             * Classes
+             * @description One class against the rest; of two classes only the first, since the second is its mirror image.
+             */
+            classes: components["schemas"]["ClassProbes"][];
+            /** Means */
+            means: components["schemas"]["MeanScores"][];
+            /**
+             * Perturbations
+             * @description Empty for two classes: their probes are mirror images, so that no latent is of one class in particular.
+             */
+            perturbations: components["schemas"]["PerturbationsAtK"][];
+        };
+        /**
+         * LabelsConfig
+         * @description Sparse probing and targeted perturbation on documents that carry labels.
+         */
+        LabelsConfig: {
+            /**
+             * Label
+             * @description The key of the documents' metadata that holds the label: a column of a CSV or JSONL file, say party.
+             */
+            label?: string | null;
+            /**
+             * Classes
+             * @description Values of the label to tell apart; where none is given, all that enough documents carry.
+             * @default []
+             */
+            classes: string[];
+            /**
+             * Bins
+             * @description Classes of equal size into which a label that is a number, such as a year, is cut.
+             */
+            bins?: number | null;
+            /**
+             * Group
+             * @description A key of the metadata: documents with the same value, such as a speaker, stay on one side of the split.
+             */
+            group?: string | null;
+            /**
+             * Min Documents
+             * @description Documents that a class must have.
+             * @default 20
+             */
+            min_documents: number;
+            /**
+             * Max Documents
+             * @description Most documents that are read, drawn at random.
+             * @default 2000
+             */
+            max_documents: number;
+            /**
+             * Context Length
+             * @description Tokens that the model reads at a time; longer documents are read in pieces, each beginning anew with BOS.
+             * @default 256
+             */
+            context_length: number;
+            /**
+             * Document Tokens
+             * @description Most tokens of a document that its mean is taken over, in whole pieces spread evenly over it.
+             * @default 1024
+             */
+            document_tokens: number;
+            /**
+             * Ks
+             * @description Numbers of latents that a sparse probe may use; the probe on all latents stands beside them.
+             * @default [
+             *       1,
+             *       2,
+             *       5,
+             *       16
+             *     ]
+             */
+            ks: number[];
+            /**
+             * Perturbed
+             * @description Numbers of latents that targeted perturbation sets to zero.
+             * @default [
+             *       2,
+             *       5,
+             *       10,
+             *       20,
+             *       50
+             *     ]
+             */
+            perturbed: number[];
         };
         /**
          * LengthBin
@@ -3872,6 +4186,67 @@ export interface components {
              * @description Bars whose bounds are powers of two.
              */
             histogram: components["schemas"]["LengthBin"][];
+        };
+        /**
+         * LetterSpelling
+         * @description One first letter: its probe, its main latents, and what others absorb of it.
+         */
+        LetterSpelling: {
+            /** Letter */
+            letter: string;
+            /**
+             * Train Words
+             * @description Beginning with the letter, among those that probes were fitted on.
+             */
+            train_words: number;
+            /**
+             * Test Words
+             * @description Beginning with the letter, among those that everything else is measured on.
+             */
+            test_words: number;
+            /** @description Of the probe on the activations, on held-out words. */
+            probe: components["schemas"]["ProbeScores"];
+            /**
+             * F1 By K
+             * @description On held-out words, of probes on the 1, 2, … latents that fire more for the letter than for others.
+             */
+            f1_by_k: number[];
+            /**
+             * Train F1 By K
+             * @description The same on the training words: by these the main latents are counted.
+             */
+            train_f1_by_k: number[];
+            /**
+             * Main Latents
+             * @description Added one by one while each raises `train_f1_by_k` by more than `min_rise`; the first always counts.
+             */
+            main_latents: number[];
+            /**
+             * Right Words
+             * @description Held-out words of the letter for which the probe on the activations says yes.
+             */
+            right_words: number;
+            /**
+             * Absorbed Words
+             * @description Of `right_words`: the main latents are silent, and the latent with the largest projection on the probe has a
+             *     cosine of `min_cosine` with it and explains `min_projection_share` of the activation's own, positive projection.
+             */
+            absorbed_words: number;
+            /**
+             * Absorption Rate
+             * @description `absorbed_words / right_words`.
+             */
+            absorption_rate: number;
+            /**
+             * Absorption Fraction
+             * @description Mean over `right_words` of the share of the letter that other latents carry, also where the main latents fire.
+             */
+            absorption_fraction: number;
+            /**
+             * Absorbers
+             * @description Those that absorb most words first.
+             */
+            absorbers: components["schemas"]["Absorber"][];
         };
         /**
          * LoadedOut
@@ -4053,18 +4428,6 @@ export interface components {
              */
             aux_coefficient: number;
             /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
-            /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
              * @default 0.9
@@ -4081,6 +4444,18 @@ export interface components {
              *     ]
              */
             prefix_shares: number[];
+        };
+        /**
+         * MeanScores
+         * @description The scores of one kind of probe, each averaged over the classes.
+         */
+        MeanScores: {
+            /**
+             * Probe
+             * @description `k=…` latents, `all latents`, or `raw activations`.
+             */
+            probe: string;
+            scores: components["schemas"]["ProbeScores"];
         };
         /**
          * Measured
@@ -4708,6 +5083,52 @@ export interface components {
             contexts: components["schemas"]["Passage"][];
         };
         /**
+         * Perturbation
+         * @description Targeted probe perturbation of one class: what its probe loses when its latents are set to zero.
+         */
+        Perturbation: {
+            /** Label */
+            label: string;
+            /**
+             * Latents
+             * @description Set to zero; fewer than asked for where fewer speak for the class.
+             */
+            latents: number[];
+            /**
+             * Own Fall
+             * @description Balanced accuracy of this class's probe on the test half, before less after.
+             */
+            own_fall: number;
+            /**
+             * Others Fall
+             * @description The same of the other classes' probes under the same perturbation, averaged.
+             */
+            others_fall: number;
+            /**
+             * Score
+             * @description `own_fall − others_fall`: 0 where the latents are of no class in particular.
+             */
+            score: number;
+        };
+        /**
+         * PerturbationsAtK
+         * @description Targeted probe perturbation with one number of latents.
+         */
+        PerturbationsAtK: {
+            /**
+             * K
+             * @description Latents of a class that are set to zero.
+             */
+            k: number;
+            /** Classes */
+            classes: components["schemas"]["Perturbation"][];
+            /**
+             * Score
+             * @description Mean of the classes' scores; TPP in SAEBench.
+             */
+            score: number;
+        };
+        /**
          * PreviewColumn
          * @description A column of the source, or a key of its objects.
          */
@@ -4720,6 +5141,262 @@ export interface components {
              * @enum {string}
              */
             type: "text" | "number" | "truth value" | "date" | "nested" | "empty";
+        };
+        /**
+         * Probe
+         * @description Ask what an SAE's latents know of the labels of documents, or of how words are spelled.
+         */
+        Probe: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "probe";
+            /** Sae Id */
+            sae_id: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * Dataset Id
+             * @description Documents with the label that `config.labels` names; without any, the model's own words are spelled.
+             */
+            dataset_id?: string | null;
+            /**
+             * @default {
+             *       "fit": {
+             *         "batch_contexts": 16,
+             *         "l2": 1,
+             *         "max_steps": 500,
+             *         "seed": 0,
+             *         "train_share": 0.5,
+             *         "weighting": "balanced"
+             *       },
+             *       "labels": {
+             *         "classes": [],
+             *         "context_length": 256,
+             *         "document_tokens": 1024,
+             *         "ks": [
+             *           1,
+             *           2,
+             *           5,
+             *           16
+             *         ],
+             *         "max_documents": 2000,
+             *         "min_documents": 20,
+             *         "perturbed": [
+             *           2,
+             *           5,
+             *           10,
+             *           20,
+             *           50
+             *         ]
+             *       },
+             *       "spelling": {
+             *         "examples": 2,
+             *         "fraction_latents": 3,
+             *         "fraction_min_cosine": 0.1,
+             *         "max_latents": 10,
+             *         "max_words": 6000,
+             *         "min_cosine": 0.025,
+             *         "min_letters": 2,
+             *         "min_probe_f1": 0.6,
+             *         "min_projection_share": 0.4,
+             *         "min_rise": 0.03,
+             *         "min_words": 40,
+             *         "origin": "zero",
+             *         "template": "{word} has the first letter: {letter}",
+             *         "words": "with_space"
+             *       }
+             *     }
+             */
+            config: components["schemas"]["ProbingConfig"];
+        };
+        /**
+         * ProbeScores
+         * @description How well a probe answers, on samples that it was not fitted on.
+         */
+        ProbeScores: {
+            /**
+             * Accuracy
+             * @description Share of right answers.
+             */
+            accuracy: number;
+            /**
+             * Balanced Accuracy
+             * @description Mean of the shares of right answers among the class and among the rest; 0.5 for whoever always says the same.
+             */
+            balanced_accuracy: number;
+            /**
+             * Auc
+             * @description Probability that a sample of the class is ranked above one of the rest; ties count half.
+             */
+            auc: number;
+            /**
+             * F1
+             * @description 2 · right yeses / (yeses answered + samples of the class).
+             */
+            f1: number;
+        };
+        /**
+         * ProbingConfig
+         * @description The options of `mistudio probe`.
+         */
+        ProbingConfig: {
+            /**
+             * @description How probes are fitted.
+             * @default {
+             *       "l2": 1,
+             *       "weighting": "balanced",
+             *       "max_steps": 500,
+             *       "train_share": 0.5,
+             *       "batch_contexts": 16,
+             *       "seed": 0
+             *     }
+             */
+            fit: components["schemas"]["FitConfig"];
+            /**
+             * @description Probing on labelled documents.
+             * @default {
+             *       "classes": [],
+             *       "min_documents": 20,
+             *       "max_documents": 2000,
+             *       "context_length": 256,
+             *       "document_tokens": 1024,
+             *       "ks": [
+             *         1,
+             *         2,
+             *         5,
+             *         16
+             *       ],
+             *       "perturbed": [
+             *         2,
+             *         5,
+             *         10,
+             *         20,
+             *         50
+             *       ]
+             *     }
+             */
+            labels: components["schemas"]["LabelsConfig"];
+            /**
+             * @description Probing on first letters.
+             * @default {
+             *       "words": "with_space",
+             *       "min_letters": 2,
+             *       "max_words": 6000,
+             *       "min_words": 40,
+             *       "examples": 2,
+             *       "template": "{word} has the first letter: {letter}",
+             *       "max_latents": 10,
+             *       "min_rise": 0.03,
+             *       "min_probe_f1": 0.6,
+             *       "min_cosine": 0.025,
+             *       "min_projection_share": 0.4,
+             *       "fraction_min_cosine": 0.1,
+             *       "fraction_latents": 3,
+             *       "origin": "zero"
+             *     }
+             */
+            spelling: components["schemas"]["SpellingConfig"];
+        };
+        /**
+         * ProbingOut
+         * @description A probing of an SAE: what its latents know of labels, or of spelling.
+         */
+        ProbingOut: {
+            /** Id */
+            id: string;
+            sae: components["schemas"]["Ref"];
+            /**
+             * About
+             * @enum {string}
+             */
+            about: "labels" | "spelling";
+            /** @description The labelled documents; null of spelling, or where they are gone. */
+            dataset: components["schemas"]["Ref"] | null;
+            /** Model Name */
+            model_name: string;
+            /** @description Sparse probing and targeted probe perturbation, with their definitions in the schema. */
+            labels: components["schemas"]["LabelProbing"] | null;
+            /** @description Feature splitting and absorption on first letters. */
+            spelling: components["schemas"]["SpellingProbing"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Job Id */
+            job_id: string | null;
+        };
+        /**
+         * ProbingRequest
+         * @description What to probe an SAE for.
+         */
+        ProbingRequest: {
+            /**
+             * Model Id
+             * @description The model; the one that it was trained on where not given.
+             */
+            model_id?: string | null;
+            /**
+             * Dataset Id
+             * @description Documents with the label that `config.labels` names; without any, the model's own words are spelled.
+             */
+            dataset_id?: string | null;
+            /**
+             * @default {
+             *       "fit": {
+             *         "batch_contexts": 16,
+             *         "l2": 1,
+             *         "max_steps": 500,
+             *         "seed": 0,
+             *         "train_share": 0.5,
+             *         "weighting": "balanced"
+             *       },
+             *       "labels": {
+             *         "classes": [],
+             *         "context_length": 256,
+             *         "document_tokens": 1024,
+             *         "ks": [
+             *           1,
+             *           2,
+             *           5,
+             *           16
+             *         ],
+             *         "max_documents": 2000,
+             *         "min_documents": 20,
+             *         "perturbed": [
+             *           2,
+             *           5,
+             *           10,
+             *           20,
+             *           50
+             *         ]
+             *       },
+             *       "spelling": {
+             *         "examples": 2,
+             *         "fraction_latents": 3,
+             *         "fraction_min_cosine": 0.1,
+             *         "max_latents": 10,
+             *         "max_words": 6000,
+             *         "min_cosine": 0.025,
+             *         "min_letters": 2,
+             *         "min_probe_f1": 0.6,
+             *         "min_projection_share": 0.4,
+             *         "min_rise": 0.03,
+             *         "min_words": 40,
+             *         "origin": "zero",
+             *         "template": "{word} has the first letter: {letter}",
+             *         "words": "with_space"
+             *       }
+             *     }
+             */
+            config: components["schemas"]["ProbingConfig"];
         };
         /**
          * ProcessSample
@@ -5262,6 +5939,182 @@ export interface components {
             environment: components["schemas"]["EnvironmentSetting"][];
         };
         /**
+         * SparseProbe
+         * @description A probe on some latents' mean activations over a document.
+         */
+        SparseProbe: {
+            /**
+             * K
+             * @description Latents that it was allowed.
+             */
+            k: number;
+            /**
+             * Latents
+             * @description Those with the largest |mean of the class − mean of the rest| on the training half, largest first.
+             */
+            latents: number[];
+            scores: components["schemas"]["ProbeScores"];
+        };
+        /**
+         * SpellingConfig
+         * @description Absorption and feature splitting on the first letters of words; thresholds are SAEBench's.
+         */
+        SpellingConfig: {
+            /**
+             * Words
+             * @description Tokens taken as words: those of ASCII letters after a space, or those without the space too.
+             * @default with_space
+             * @enum {string}
+             */
+            words: "with_space" | "all";
+            /**
+             * Min Letters
+             * @description Letters that a word must have.
+             * @default 2
+             */
+            min_letters: number;
+            /**
+             * Max Words
+             * @description Most words, drawn at random from the vocabulary.
+             * @default 6000
+             */
+            max_words: number;
+            /**
+             * Min Words
+             * @description Words that must begin with a letter; rarer letters are left out, and named.
+             * @default 40
+             */
+            min_words: number;
+            /**
+             * Examples
+             * @description Other words that stand spelled in front of each word, a line each; SAEBench has 10.
+             * @default 2
+             */
+            examples: number;
+            /**
+             * Template
+             * @description A line of the prompt; the model reads up to the last line's word, at whose token activations are taken.
+             * @default {word} has the first letter: {letter}
+             */
+            template: string;
+            /**
+             * Max Latents
+             * @description Most latents that a letter may be split over.
+             * @default 10
+             */
+            max_latents: number;
+            /**
+             * Min Rise
+             * @description A further latent counts as a split while it raises F1 by more than this.
+             * @default 0.03
+             */
+            min_rise: number;
+            /**
+             * Min Probe F1
+             * @description F1 on held-out words that the probe on the activations must reach; other letters are left out, and named.
+             * @default 0.6
+             */
+            min_probe_f1: number;
+            /**
+             * Min Cosine
+             * @description Least cosine between an absorbing latent's decoder row and the probe.
+             * @default 0.025
+             */
+            min_cosine: number;
+            /**
+             * Min Projection Share
+             * @description Least share of the activation's projection on the probe that absorbing latents must explain.
+             * @default 0.4
+             */
+            min_projection_share: number;
+            /**
+             * Fraction Min Cosine
+             * @description The same as `min_cosine`, for the latents that the absorption fraction counts.
+             * @default 0.1
+             */
+            fraction_min_cosine: number;
+            /**
+             * Fraction Latents
+             * @description Most latents that the absorption fraction counts as absorbing together.
+             * @default 3
+             */
+            fraction_latents: number;
+            /**
+             * Origin
+             * @description Where the projection is counted from: zero as in SAEBench, or the decoder's bias, which no latent explains.
+             * @default zero
+             * @enum {string}
+             */
+            origin: "zero" | "decoder_bias";
+        };
+        /**
+         * SpellingProbing
+         * @description Feature splitting and absorption on first letters (Chanin et al. 2024, arXiv 2409.14507).
+         */
+        SpellingProbing: {
+            /**
+             * Model
+             * @description Identity of the language model.
+             */
+            model: {
+                [key: string]: unknown;
+            };
+            /**
+             * Sae
+             * @description Identity of the SAE: hook point, model, configuration.
+             */
+            sae: {
+                [key: string]: unknown;
+            };
+            /**
+             * Excluded
+             * @description The token filter: activations of these tokens are part of no mean.
+             */
+            excluded: {
+                [key: string]: unknown;
+            };
+            fit: components["schemas"]["FitConfig"];
+            config: components["schemas"]["SpellingConfig"];
+            /**
+             * Words
+             * @description Of the letters measured or left out, both halves.
+             */
+            words: number;
+            /** Train Words */
+            train_words: number;
+            /** Test Words */
+            test_words: number;
+            /** Letters */
+            letters: components["schemas"]["LetterSpelling"][];
+            /**
+             * Left Out Letters
+             * @description Letters that nothing is said of, and why.
+             */
+            left_out_letters: {
+                [key: string]: string;
+            };
+            /**
+             * Absorption Rate
+             * @description Mean of the letters' rates.
+             */
+            absorption_rate: number;
+            /**
+             * Absorption Fraction
+             * @description Mean of the letters' fractions.
+             */
+            absorption_fraction: number;
+            /**
+             * Main Latents
+             * @description Mean number of main latents a letter; 1 where no letter is split.
+             */
+            main_latents: number;
+            /**
+             * Split Letters
+             * @description Letters with more than one main latent.
+             */
+            split_letters: number;
+        };
+        /**
          * StandardTrainingConfig
          * @description ReLU with a penalty on Σ|activation|, the L1 norm (Bricken et al. 2023; Anthropic, April 2024 update).
          */
@@ -5302,22 +6155,16 @@ export interface components {
              */
             aux_coefficient: number;
             /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
-            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
             coefficient?: number | null;
+            /**
+             * Pre Coefficient
+             * @description Weight of what pulls dead latents' pre-activations up to their bound; 0 switches it off. Long runs need less.
+             * @default 0.01
+             */
+            pre_coefficient: number;
             /**
              * Decoder Norm
              * @description Rows of the decoder keep norm 1, or are free and each activation is penalised times its row's norm.
@@ -5672,7 +6519,7 @@ export interface components {
             type: "store.changed";
             /**
              * Entity
-             * @description dataset, tokenization, model, recording, training, sae, evaluation, feature_set or template.
+             * @description dataset, tokenization, model, recording, training, sae, evaluation, probing, feature_set or template.
              */
             entity: string;
             /**
@@ -6106,18 +6953,6 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
-            /**
-             * Target
-             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
-             *     the layer that is read.
-             */
-            target?: string | null;
-            /**
-             * Skip
-             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
-             * @default false
-             */
-            skip: boolean;
         };
         /**
          * Trace
@@ -6255,20 +7090,33 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32,
-             *         "skip": false
+             *         "k": 32
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
+             *       "accumulate": 1,
+             *       "precision": "auto",
              *       "buffer_tokens": 262144,
              *       "warmup_steps": 100,
+             *       "lr_schedule": "linear",
              *       "decay_share": 0.2,
+             *       "k_share": 0.2,
+             *       "coefficient_share": 0,
              *       "beta1": 0.9,
              *       "beta2": 0.999,
              *       "eps": 1e-8,
              *       "gradient_clip": 1,
+             *       "normalisation": "scale",
              *       "b_dec_start": "geometric_median",
+             *       "revive": "auxk",
              *       "log_every": 10,
+             *       "keep_checkpoints": 1,
+             *       "validation": {
+             *         "finish_with": "last",
+             *         "keep_best": false,
+             *         "patience_margin": 0.005,
+             *         "validation_tokens": 8192
+             *       },
              *       "seed": 0
              *     }
              */
@@ -6287,8 +7135,7 @@ export interface components {
              *       "expansion": 8,
              *       "k": 32,
              *       "aux_k": 256,
-             *       "aux_coefficient": 0.03125,
-             *       "skip": false
+             *       "aux_coefficient": 0.03125
              *     }
              */
             sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"] | components["schemas"]["MatryoshkaConfig"] | components["schemas"]["JumpReLUTrainingConfig"] | components["schemas"]["GatedTrainingConfig"] | components["schemas"]["StandardTrainingConfig"];
@@ -6305,6 +7152,21 @@ export interface components {
              */
             batch_size: number;
             /**
+             * Accumulate
+             * @description Parts in which a batch is worked through, to need less memory; the gradient is that of the whole batch.
+             *     Architectures that select from a whole batch select from each part.
+             * @default 1
+             */
+            accumulate: number;
+            /**
+             * Precision
+             * @description Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
+             *     else are float32.
+             * @default auto
+             * @enum {string}
+             */
+            precision: "auto" | "float32" | "bfloat16";
+            /**
              * Buffer Tokens
              * @description Tokens in the shuffle buffer; its memory is this × d_in × the recording's bytes per number.
              * @default 262144
@@ -6312,9 +7174,10 @@ export interface components {
             buffer_tokens: number;
             /**
              * Lr
-             * @description Adam's learning rate; chosen from the width and the number of steps where it is not given.
+             * @description Adam's learning rate; chosen from the width and the number of steps where it is not given; with auto, found by
+             *     short trials on the first tokens, which take up to 15 % of the steps more.
              */
-            lr?: number | null;
+            lr?: number | "auto" | null;
             /**
              * Warmup Steps
              * @description Steps over which the learning rate rises linearly from 0.
@@ -6322,11 +7185,36 @@ export interface components {
              */
             warmup_steps: number;
             /**
+             * Lr Schedule
+             * @description How the learning rate falls over the last `decay_share` of the steps: in a line, on a cosine, or not at all.
+             * @default linear
+             * @enum {string}
+             */
+            lr_schedule: "linear" | "cosine" | "constant";
+            /**
              * Decay Share
-             * @description Share of the steps, at the end, over which the learning rate falls linearly to 0.
+             * @description Share of the steps, at the end, over which the learning rate falls to 0.
              * @default 0.2
              */
             decay_share: number;
+            /**
+             * K Start
+             * @description Active latents per token that the run starts with; they fall to `k` over the first `k_share` of the steps.
+             */
+            k_start?: number | null;
+            /**
+             * K Share
+             * @description Share of the steps, at the beginning, over which `k_start` falls to `k`.
+             * @default 0.2
+             */
+            k_share: number;
+            /**
+             * Coefficient Share
+             * @description Share of the steps, at the beginning, over which a penalty's given `coefficient` rises from 0; one that is found
+             *     needs none.
+             * @default 0
+             */
+            coefficient_share: number;
             /**
              * Beta1
              * @description Adam's decay of the first moment.
@@ -6352,6 +7240,14 @@ export interface components {
              */
             gradient_clip: number | null;
             /**
+             * Normalisation
+             * @description What is done to activations first: nothing; one factor for all, so that their mean norm is √d; each token to mean
+             *     0 and deviation 1; or every direction to variance 1. All but layer_norm are folded into the saved weights.
+             * @default scale
+             * @enum {string}
+             */
+            normalisation: "none" | "scale" | "layer_norm" | "whiten";
+            /**
              * B Dec Start
              * @description What the decoder bias starts from, taken over a sample of activations.
              * @default geometric_median
@@ -6363,6 +7259,20 @@ export interface components {
              * @description A latent silent for this many tokens is dead; an eighth of the run, at most 10 million, where it is not given.
              */
             dead_after_tokens?: number | null;
+            /**
+             * Revive
+             * @description What brings dead latents back: they learn to explain the error of the others (`aux_k`), or are given the
+             *     directions of badly reconstructed tokens every so often, or nothing does.
+             * @default auxk
+             * @enum {string}
+             */
+            revive: "auxk" | "resample" | "none";
+            /**
+             * Resample Every
+             * @description With resample: steps between two of them, none while the learning rate falls; as many as make a latent dead where
+             *     it is not given.
+             */
+            resample_every?: number | null;
             /**
              * Log Every
              * @description Steps between two lines of training.jsonl.
@@ -6376,11 +7286,32 @@ export interface components {
              */
             checkpoint_every?: number | null;
             /**
+             * Keep Checkpoints
+             * @description Newest checkpoints that are kept while the run lasts; from each, `mistudio finalize` can make an SAE.
+             * @default 1
+             */
+            keep_checkpoints: number;
+            /**
+             * @description Tokens that never train, the best state and early stop.
+             * @default {
+             *       "validation_tokens": 8192,
+             *       "keep_best": false,
+             *       "finish_with": "last",
+             *       "patience_margin": 0.005
+             *     }
+             */
+            validation: components["schemas"]["ValidationConfig"];
+            /**
              * Seed
              * @description Seed of the weights and of the order of the data.
              * @default 0
              */
             seed: number;
+            /**
+             * Data Seed
+             * @description Seed of the order of the data, where it is not to be `seed`; the members of a sweep have one order.
+             */
+            data_seed?: number | null;
         };
         /**
          * TrainingCheckpoint
@@ -6432,20 +7363,33 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32,
-             *         "skip": false
+             *         "k": 32
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
+             *       "accumulate": 1,
+             *       "precision": "auto",
              *       "buffer_tokens": 262144,
              *       "warmup_steps": 100,
+             *       "lr_schedule": "linear",
              *       "decay_share": 0.2,
+             *       "k_share": 0.2,
+             *       "coefficient_share": 0,
              *       "beta1": 0.9,
              *       "beta2": 0.999,
              *       "eps": 1e-8,
              *       "gradient_clip": 1,
+             *       "normalisation": "scale",
              *       "b_dec_start": "geometric_median",
+             *       "revive": "auxk",
              *       "log_every": 10,
+             *       "keep_checkpoints": 1,
+             *       "validation": {
+             *         "finish_with": "last",
+             *         "keep_best": false,
+             *         "patience_margin": 0.005,
+             *         "validation_tokens": 8192
+             *       },
              *       "seed": 0
              *     }
              */
@@ -6759,6 +7703,48 @@ export interface components {
             name: string;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * ValidationConfig
+         * @description What is measured on tokens that never train, and what follows from it.
+         */
+        ValidationConfig: {
+            /**
+             * Validate Every
+             * @description Steps between two measurements of FVU and L0 on tokens that never train, after the warm-up; none where it is not
+             *     given.
+             */
+            validate_every?: number | null;
+            /**
+             * Validation Tokens
+             * @description Tokens held back for it: the first of the data, at most a twentieth of it.
+             * @default 8192
+             */
+            validation_tokens: number;
+            /**
+             * Keep Best
+             * @description Keep the state with the lowest FVU among those whose L0 is within 5 % of k, for `mistudio finalize --best`.
+             * @default false
+             */
+            keep_best: boolean;
+            /**
+             * Finish With
+             * @description Make the SAE from the last state, or from the best one.
+             * @default last
+             * @enum {string}
+             */
+            finish_with: "last" | "best";
+            /**
+             * Patience
+             * @description Measurements without a better FVU after which the run ends early; it never does where this is not given.
+             */
+            patience?: number | null;
+            /**
+             * Patience Margin
+             * @description Share by which the FVU must fall to count as better for `patience`.
+             * @default 0.005
+             */
+            patience_margin: number;
         };
         /**
          * Variant
@@ -9968,6 +10954,185 @@ export interface operations {
             };
             /** @description The disk is full. */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_probings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_list_ProbingOut__"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    probe_sae: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProbingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_probing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sae_id: string;
+                probing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_ProbingOut_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -173,7 +173,7 @@ def _sums(sae: SparseAutoencoder, batch: Batch, token_filter: TokenFilter) -> _S
     ids_B, x_BD, text_B = batch.ids_CT[batch.real_CT], batch.x_CTD[batch.real_CT].float(), batch.real_CT.nonzero()[:, 0]
     keep_B = token_filter.keep(ids_B, x_BD)
     x_BD, text_B = x_BD[keep_B], text_B[keep_B]
-    code = sae.encode_sparse(x_BD)
+    code = sae.contributions(x_BD)
     acts = torch.zeros(texts * sae.d_sae, device=device)
     acts.index_add_(0, (text_B[:, None] * sae.d_sae + code.latents_BK).flatten(), code.values_BK.flatten())
     x_CD = torch.zeros((texts, sae.d_in), device=device).index_add_(0, text_B, x_BD)

@@ -239,7 +239,7 @@ def _read(
         rows_C = torch.arange(len(last_C), device=last_C.device)
         x_CD = batch.x_CTD[rows_C, last_C].float()
         keep_C = token_filter.keep(batch.ids_CT[rows_C, last_C], x_CD)
-        code = sae.encode_sparse(x_CD[keep_C])
+        code = sae.contributions(x_CD[keep_C])
         kept += [words[batch.first + c] for c in keep_C.nonzero()[:, 0].tolist()]
         x_parts.append(x_CD[keep_C].cpu())
         codes.append(SparseCode(code.values_BK.cpu(), code.latents_BK.cpu()))

@@ -235,7 +235,7 @@ def recovery(
     for number in range(batches):
         progress.checkpoint()
         batch = truth.batch(number, "held_out")
-        code = sae.encode_sparse(batch.acts_BD.to(device))
-        meter.update(batch, code, sae.decode_sparse(code))
+        acts_BD = batch.acts_BD.to(device)
+        meter.update(batch, sae.contributions(acts_BD), sae(acts_BD))
         progress.advance("recover", number + 1, batches)
     return meter.result()

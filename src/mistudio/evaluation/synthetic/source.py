@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock, Part, parts_of
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.evaluation.synthetic.ground_truth import GroundTruth
@@ -42,14 +42,14 @@ class SyntheticSource:
         self._batches = math.ceil(tokens / truth.config.batch_tokens)
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """See `ActivationSource.parts`."""
-        return parts_of({self.hook: self.d_in})
-
-    @property
     def d_in(self) -> int:
         """Width of the activations."""
         return self.truth.config.d_in
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All columns are those of one place."""
+        return (Part(SYNTHETIC, 0, self.d_in),)
 
     @property
     def n_tokens(self) -> int:

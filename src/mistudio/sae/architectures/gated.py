@@ -43,7 +43,7 @@ class GatedStep(PenalisedStep[GatedTrainingConfig]):
 
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
-        gate = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
+        gate = self.encoder.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
         magnitude_N = self._grown(gate) + self.weights.more["b_mag_F"][gate.latents_N]
         return Live(gate.with_values(magnitude_N.relu()), gate.values_N)
 
@@ -60,8 +60,8 @@ class GatedStep(PenalisedStep[GatedTrainingConfig]):
             "r_mag_F": code.per_latent(slope_N * self._grown(gate), d_sae) * scale,
         }
         combined_N = slope_N * weights.more["r_mag_F"].exp()[code.latents_N] + gate_slope_N
-        penalty = (gate.values_N.sum() * self.coefficient + by_gate.loss_B.sum()) / x_BD.numel()
-        return Slopes(combined_N, penalty, vectors)
+        penalty = gate.values_N.sum() * self.coefficient + by_gate.loss_B.sum() / self.mesh.latents.size
+        return Slopes(combined_N, penalty / x_BD.numel(), vectors)
 
     def _grown(self, gate: LiveCode) -> Tensor:
         """exp(r_mag) · W_enc (x − b_dec), from the gate."""

@@ -14,7 +14,7 @@ import math
 from types import MappingProxyType
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mistudio.sae.config import JumpReLUConfig, JumpReLUTrainingConfig
@@ -46,9 +46,17 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
         threshold_F = self.weights.more["log_threshold_F"].exp()
-        found = self.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
+        found = self.encoder.above(inputs_BD, threshold_F * (1 - self.config.bandwidth / 2))
         active_N = found.values_N > threshold_F[found.latents_N]
         return Live(found.with_values(found.values_N * active_N), found.values_N)
+
+    def bound_F(self) -> Float[Tensor, " F"]:
+        """See `PenalisedStep.bound_F`."""
+        return self.weights.more["log_threshold_F"].exp()
+
+    def bound_pulled(self, dead_A: Int64[Tensor, " A"], by_bound_A: Float[Tensor, " A"], slopes: Slopes) -> None:
+        """See `PenalisedStep.bound_pulled`."""
+        slopes.vectors["log_threshold_F"].index_add_(0, dead_A, by_bound_A * self.bound_F()[dead_A])
 
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:
         """See `SparseStep.slopes`."""
@@ -77,16 +85,16 @@ class JumpReLUStep(PenalisedStep[JumpReLUTrainingConfig]):
                 each = coefficient / x_BD.numel()
                 return height_N.sum() * each, 0.0, (1 - height_N.square()) * (self.config.tanh_scale * each)
             case "quadratic":
-                tokens, wanted = x_BD.shape[0], self.config.k
-                off = float(active_N.sum()) / tokens / wanted - 1
-                penalty = torch.tensor(coefficient * off * off, device=x_BD.device)
+                tokens, wanted = x_BD.shape[0], self.k
+                off = self.l0(active_N, tokens) / wanted - 1
+                penalty = torch.tensor(coefficient * off * off / self.mesh.latents.size, device=x_BD.device)
                 return penalty, coefficient * 2 * off / (wanted * tokens), nothing_N
 
     @property
     def coefficient(self) -> float:
         """See `PenalisedStep.coefficient`; the quadratic penalty needs none to be found."""
         if self.config.penalty == "quadratic":
-            return self.config.coefficient or 1.0
+            return (self.config.coefficient or 1.0) * (self.risen if self.config.coefficient else 1.0)
         return super().coefficient
 
 

@@ -41,7 +41,7 @@ class StandardStep(PenalisedStep[StandardTrainingConfig]):
 
     def look(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `PenalisedStep.look`."""
-        code = self.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
+        code = self.encoder.above(inputs_BD, torch.zeros_like(self.weights.b_enc_F))
         return Live(code, code.values_N)
 
     def slopes(self, live: Live, reconstruction: Reconstruction, x_BD: Float[Tensor, "B D"]) -> Slopes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from mistudio.sae.collective import among_the_largest
 from mistudio.sae.config import TopKConfig
-from mistudio.sae.live_code import LiveCode
 from mistudio.sae.sparse_step import Live, SparseStep
 from mistudio.sae.weights import SparseCode, Weights, pre_activations
 
@@ -22,5 +22,9 @@ class TopKStep(SparseStep[TopKConfig]):
 
     def select(self, inputs_BD: Float[Tensor, "B D"]) -> Live:
         """See `SparseStep.select`."""
-        code = LiveCode.join([self.kernels.top_k(pre_SF, self.config.k) for pre_SF in self.pre_activations(inputs_BD)])
+        k = min(self.k, self.weights.b_enc_F.shape[0])
+        code = self.encoder.top_k(inputs_BD, k)
+        if self.mesh.latents.size > 1:
+            values_BK = code.values_N.view(inputs_BD.shape[0], k)
+            code = code.where(among_the_largest(values_BK, self.k, self.mesh.latents).flatten())
         return Live(code, code.values_N)

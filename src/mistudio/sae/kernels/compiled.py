@@ -28,7 +28,7 @@ class CompiledKernels:
         keys_BF, tokens = _keys(pre_BF), pre_BF.shape[0]
         latents_BK = torch.empty((tokens, k), dtype=torch.int64)
         keys_BK = torch.empty((tokens, k), dtype=keys_BF.dtype)
-        selection.select(keys_BF.numpy(), latents_BK.numpy(), keys_BK.numpy(), 4 * _use_torchs_threads())
+        selection.select(keys_BF.numpy(), latents_BK.numpy(), keys_BK.numpy(), 4 * use_torchs_threads())
         starts_B = torch.arange(0, tokens * k + 1, k)
         return LiveCode(keys_BK.view(pre_BF.dtype).float().flatten(), latents_BK.flatten(), starts_B)
 
@@ -40,12 +40,12 @@ class CompiledKernels:
         floor_F = (bits_F >> 16).to(torch.int16) if pre_BF.dtype == torch.bfloat16 else bits_F
         hits_BC = torch.empty((tokens, selection.blocks_of(pre_BF.shape[1])), dtype=torch.uint8)
         starts_B = torch.zeros(tokens + 1, dtype=torch.int64)
-        _use_torchs_threads()
-        selection.count_above(*_arrays(keys_BF, floor_F, hits_BC, starts_B))
+        use_torchs_threads()
+        selection.count_above(*arrays_of(keys_BF, floor_F, hits_BC, starts_B))
         starts_B = starts_B.cumsum(0)
         keys_N = torch.empty(int(starts_B[-1]), dtype=keys_BF.dtype)
         latents_N = torch.empty(keys_N.shape, dtype=torch.int64)
-        selection.collect_above(*_arrays(keys_BF, floor_F, hits_BC, starts_B, keys_N, latents_N))
+        selection.collect_above(*arrays_of(keys_BF, floor_F, hits_BC, starts_B, keys_N, latents_N))
         return LiveCode(keys_N.view(pre_BF.dtype).float(), latents_N, starts_B)
 
     def reconstruct(
@@ -61,11 +61,11 @@ class CompiledKernels:
         error_BD, slope_N = torch.empty_like(target_BD), torch.empty_like(code.values_N)
         squared_error_B, loss_B = torch.empty(tokens), torch.empty(tokens)
         pull_BGD = error_BD.view(tokens, 1, d_in) if len(ends) == 1 else torch.empty((tokens, len(ends), d_in))
-        _use_torchs_threads()
+        use_torchs_threads()
         decoding.reconstruct(
-            *_arrays(target_BD, *code, W_dec_FD, b_dec_D),
+            *arrays_of(target_BD, *code, W_dec_FD, b_dec_D),
             np.array(ends),
-            *_arrays(error_BD, pull_BGD, squared_error_B, loss_B, slope_N),
+            *arrays_of(error_BD, pull_BGD, squared_error_B, loss_B, slope_N),
         )
         return Reconstruction(error_BD, squared_error_B, loss_B, pull_BGD, slope_N)
 
@@ -78,19 +78,19 @@ class CompiledKernels:
             auxiliary = AuxiliaryGradients(torch.empty(0, dtype=torch.int64), nothing, torch.empty(0), nothing)
         along_F = torch.zeros(d_sae) if backward.along_F is None else backward.along_F
         squared_F = torch.empty(d_sae)
-        threads = _use_torchs_threads()
+        threads = use_torchs_threads()
         pattern = decoding.transpose(
-            *_arrays(*backward.code, backward.slope_N),
+            *arrays_of(*backward.code, backward.slope_N),
             d_sae,
             np.float32(backward.scale),
         )
         decoding.weight_gradients(
             *pattern,
-            *_arrays(backward.pull_BGD),
+            *arrays_of(backward.pull_BGD),
             np.array(ends),
-            *_arrays(backward.inputs_BD, weights.W_dec_FD, along_F),
-            *_arrays(auxiliary.latents_A, auxiliary.W_enc_AD, auxiliary.W_dec_AD),
-            *_arrays(out.W_enc_FD, out.b_enc_F, out.W_dec_FD, squared_F),
+            *arrays_of(backward.inputs_BD, weights.W_dec_FD, along_F),
+            *arrays_of(auxiliary.latents_A, auxiliary.W_enc_AD, auxiliary.W_dec_AD),
+            *arrays_of(out.W_enc_FD, out.b_enc_F, out.W_dec_FD, squared_F),
             backward.unit_norm,
             16 * threads,
         )
@@ -110,11 +110,11 @@ class CompiledKernels:
             ],
             dtype=np.float32,
         )
-        _use_torchs_threads()
+        use_torchs_threads()
         for name, tensor in weights.tensors().items():
             rows = tensor if tensor.dim() == 2 else tensor.view(1, -1)
             group = (gradients.tensors()[name], moments.first.tensors()[name], moments.second.tensors()[name])
-            arrays = _arrays(rows, *(other.view_as(rows) for other in group))
+            arrays = arrays_of(rows, *(other.view_as(rows) for other in group))
             lr = np.float32(settings.lr * settings.faster.get(name, 1.0))
             adam.adam(*arrays, lr, constants, settings.unit_norm and name == "W_dec_FD")
 
@@ -124,11 +124,13 @@ def _keys(pre_BF: Tensor) -> Tensor:
     return pre_BF.detach().contiguous().view(torch.int16 if pre_BF.dtype == torch.bfloat16 else torch.int32)
 
 
-def _arrays(*tensors: Tensor) -> list[Any]:
+def arrays_of(*tensors: Tensor) -> list[Any]:
+    """Tensors as Numba takes them, without a copy where they are contiguous."""
     return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
-def _use_torchs_threads() -> int:
+def use_torchs_threads() -> int:
+    """Let Numba use as many threads as PyTorch may; returns how many."""
     available: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     threads = min(torch.get_num_threads(), available)
     numba.set_num_threads(threads)

@@ -100,6 +100,23 @@ def transpose(values_N, latents_N, starts_B, slope_N, d_sae, scale):
 
 @one_thread
 @no_type_check
+def equal_work(starts, chunks):
+    """Bounds of chunks of latents of equal work, not of equal length: popular latents have thousands of tokens."""
+    d_sae = starts.shape[0] - 1
+    work = starts[d_sae] + d_sae
+    bounds = np.empty(chunks + 1, np.int64)
+    bounds[0] = 0
+    f = 0
+    for chunk in range(1, chunks + 1):
+        while f < d_sae and starts[f] + f < chunk * work // chunks:
+            f += 1
+        bounds[chunk] = f
+    bounds[chunks] = d_sae
+    return bounds
+
+
+@one_thread
+@no_type_check
 def _latent_gradients(first, last, tokens_N, values_N, slopes_N, pull_BGD, group, inputs_BD, enc, dec):
     bias = np.float32(0)
     for n in range(first, last):
@@ -124,16 +141,7 @@ def weight_gradients(
     aux_row = np.full(d_sae, -1, np.int64)
     for a in range(aux_latents_A.shape[0]):
         aux_row[aux_latents_A[a]] = a
-    # Chunks of equal work, not of equal length: popular latents have thousands of tokens.
-    work = starts[d_sae] + d_sae
-    bounds = np.empty(chunks + 1, np.int64)
-    bounds[0] = 0
-    f = 0
-    for chunk in range(1, chunks + 1):
-        while f < d_sae and starts[f] + f < chunk * work // chunks:
-            f += 1
-        bounds[chunk] = f
-    bounds[chunks] = d_sae
+    bounds = equal_work(starts, chunks)
     for chunk in numba.prange(chunks):
         group = 0
         for latent in range(bounds[chunk], bounds[chunk + 1]):

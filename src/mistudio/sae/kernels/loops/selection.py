@@ -15,12 +15,13 @@ import numpy as np
 
 from mistudio.sae.kernels.loops.compiler import one_thread, parallel
 
-_BLOCK = 64
+BLOCK = 64
+"""Latents that are looked at together."""
 
 
 @one_thread
 @no_type_check
-def _nth_largest(values, count, n):
+def nth_largest(values, count, n):
     """The n-th largest (from 1) of values[:count], by quickselect; reorders them."""
     low, high, target = 0, count - 1, n - 1
     while low < high:
@@ -50,14 +51,14 @@ def _lower_bound(row, k, block_max, scratch):
     """Fill `block_max`; returns a positive number that at least k entries of `row` reach, or 1."""
     d_sae, blocks = row.shape[0], block_max.shape[0]
     for block in range(blocks):
-        largest = row[block * _BLOCK]
-        for j in range(block * _BLOCK, min((block + 1) * _BLOCK, d_sae)):
+        largest = row[block * BLOCK]
+        for j in range(block * BLOCK, min((block + 1) * BLOCK, d_sae)):
             largest = max(largest, row[j])
         block_max[block] = largest
     if blocks < k:
         return 1
     scratch[:blocks] = block_max
-    return max(1, _nth_largest(scratch, blocks, k))
+    return max(1, nth_largest(scratch, blocks, k))
 
 
 @one_thread
@@ -67,7 +68,7 @@ def _collect(row, bound, block_max, candidates, scratch):
     found = 0
     for block in range(block_max.shape[0]):
         if block_max[block] >= bound:
-            for j in range(block * _BLOCK, min((block + 1) * _BLOCK, row.shape[0])):
+            for j in range(block * BLOCK, min((block + 1) * BLOCK, row.shape[0])):
                 if row[j] >= bound:
                     candidates[found] = j
                     scratch[found] = row[j]
@@ -83,7 +84,7 @@ def _select_row(row, scratch, block_max, candidates, latents, keys):
     found = _collect(row, bound, block_max, candidates, scratch)
     ties = k
     if found > k:
-        bound = _nth_largest(scratch, found, k)
+        bound = nth_largest(scratch, found, k)
         for c in range(found):
             if row[candidates[c]] > bound:
                 ties -= 1
@@ -107,7 +108,7 @@ def select(keys_BF, latents_BK, keys_BK, chunks):
     tokens, d_sae = keys_BF.shape
     for chunk in numba.prange(chunks):
         scratch = np.empty(d_sae, keys_BF.dtype)
-        block_max = np.empty((d_sae + _BLOCK - 1) // _BLOCK, keys_BF.dtype)
+        block_max = np.empty((d_sae + BLOCK - 1) // BLOCK, keys_BF.dtype)
         candidates = np.empty(d_sae, np.int32)
         for b in range(chunk * tokens // chunks, (chunk + 1) * tokens // chunks):
             _select_row(keys_BF[b], scratch, block_max, candidates, latents_BK[b], keys_BK[b])
@@ -115,7 +116,7 @@ def select(keys_BF, latents_BK, keys_BK, chunks):
 
 def blocks_of(d_sae: int) -> int:
     """Number of blocks of latents."""
-    return (d_sae + _BLOCK - 1) // _BLOCK
+    return (d_sae + BLOCK - 1) // BLOCK
 
 
 @parallel
@@ -126,7 +127,7 @@ def count_above(keys_BF, floor_F, hits_BC, counts_B):
         total = 0
         for c in range(hits_BC.shape[1]):
             count = 0
-            for f in range(c * _BLOCK, min((c + 1) * _BLOCK, keys_BF.shape[1])):
+            for f in range(c * BLOCK, min((c + 1) * BLOCK, keys_BF.shape[1])):
                 count += keys_BF[b, f] > floor_F[f]
             hits_BC[b, c] = count
             total += count
@@ -141,7 +142,7 @@ def collect_above(keys_BF, floor_F, hits_BC, starts_B, keys_N, latents_N):
         place = starts_B[b]
         for c in range(hits_BC.shape[1]):
             if hits_BC[b, c]:
-                for f in range(c * _BLOCK, min((c + 1) * _BLOCK, keys_BF.shape[1])):
+                for f in range(c * BLOCK, min((c + 1) * BLOCK, keys_BF.shape[1])):
                     if keys_BF[b, f] > floor_F[f]:
                         keys_N[place] = keys_BF[b, f]
                         latents_N[place] = f
