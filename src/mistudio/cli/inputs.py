@@ -23,6 +23,7 @@ from mistudio.progress import Progress
 if TYPE_CHECKING:
     from mistudio.activations.outliers import TokenFilter
     from mistudio.corpora.tokens import Tokens
+    from mistudio.evaluation.probing.result import LabelProbing, SpellingProbing
     from mistudio.evaluation.result import Evaluation
     from mistudio.language_models.loading import LanguageModel
     from mistudio.sae.sparse_autoencoder import SparseAutoencoder
@@ -186,15 +187,48 @@ def directory(store: LocalStore, kind: Kind, reference: str) -> Path:
     return given if given.is_dir() else store.find(kind, reference)
 
 
-def keep_evaluation(store: LocalStore, result: Evaluation, sae: Path) -> None:
-    """Let the studio list an evaluation of an SAE that has an id; asked for again, it replaces the one before."""
+def keep_evaluation(store: LocalStore, result: Evaluation, sae: Path, against: Path | None = None) -> None:
+    """Let the studio list an evaluation of an SAE that has an id; asked for again, it replaces the one before.
+
+    Args:
+        against: the SAE that it was compared with.
+    """
     from mistudio.evaluation.result import keep_evaluation as keep
 
     if (sae / MANIFEST).is_file():
         sae_id, text_id = open_artifact(sae).manifest.id, str(result.text["id"])
         compared = [str(result.against["decoder_sha256"])] if result.against else []
         name = f"evaluation-{digest(sae_id, text_id, result.config.model_dump_json(), *compared)}"
-        keep(result.model_dump(mode="json"), store.home, sae_id, text_id, name)
+        keep(
+            result.model_dump(mode="json"),
+            store.home,
+            sae_id,
+            text_id,
+            name,
+            against_id=_sealed_id(against) if against is not None else None,
+        )
+
+
+def keep_probing(
+    store: LocalStore, result: LabelProbing | SpellingProbing, sae: Path, documents: Path | None = None
+) -> None:
+    """Let the studio list a probing of an SAE that has an id; asked for again, it replaces the one before.
+
+    Args:
+        documents: those with labels; None of spelling.
+    """
+    from mistudio.evaluation.result import PROBING
+    from mistudio.evaluation.result import keep_probing as keep
+
+    if (sae_id := _sealed_id(sae)) is not None:
+        name = PROBING + digest(sae_id, documents, result.config.model_dump_json(), result.fit.model_dump_json())
+        dataset_id = _sealed_id(documents) if documents is not None else None
+        keep(result.model_dump(mode="json"), store.home, sae_id, dataset_id, name)
+
+
+def _sealed_id(directory: Path) -> str | None:
+    """The id of an artifact; None of a directory that none of our steps sealed."""
+    return open_artifact(directory).manifest.id if (directory / MANIFEST).is_file() else None
 
 
 def remark_on_another_model(sae: SparseAutoencoder, lm: LanguageModel) -> None:

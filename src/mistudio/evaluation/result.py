@@ -1,7 +1,8 @@
 """The result of an evaluation: every number, what it was taken over, and what was left out.
 
 `METRICS` in `definitions.py` defines the numbers; fields have the same names. `write_evaluation` and `read_evaluation`
-are the only places that know the file, which is plain JSON; `keep_evaluation` writes the one that the studio lists.
+are the only places that know the file, which is plain JSON; `keep_evaluation` and `keep_probing` write those that the
+studio lists.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from mistudio.artifacts.atomic import write_json
 from mistudio.config import Config
 from mistudio.errors import ArtifactBroken, NotFound
 from mistudio.evaluation.config import EvaluateConfig
+
+PROBING = "probing-"
+"""How the names of kept probings begin: by this they are told from evaluations."""
 
 
 class DensityHistogram(Config):
@@ -119,8 +123,19 @@ def write_evaluation(evaluation: Evaluation, path: Path) -> None:
     write_json(path, evaluation.model_dump(mode="json"))
 
 
-def keep_evaluation(result: Mapping[str, Any], home: Path, sae_id: str, tokenization_id: str, name: str) -> Path:
+def keep_evaluation(
+    result: Mapping[str, Any],
+    home: Path,
+    sae_id: str,
+    tokenization_id: str,
+    name: str,
+    *,
+    against_id: str | None = None,
+) -> Path:
     """Write a result down where the studio finds it: beside the store, with the SAE and the text that it is of.
+
+    Args:
+        against_id: the SAE that it was compared with.
 
     Returns:
         The file; an older one of that name is replaced.
@@ -128,16 +143,32 @@ def keep_evaluation(result: Mapping[str, Any], home: Path, sae_id: str, tokeniza
     Raises:
         DiskFull: the disk had no room.
     """
+    made_of = {"sae_id": sae_id, "tokenization_id": tokenization_id, "against_id": against_id}
+    return _keep(made_of, result, home, name)
+
+
+def keep_probing(result: Mapping[str, Any], home: Path, sae_id: str, dataset_id: str | None, name: str) -> Path:
+    """Write what probing found where the studio finds it: beside the evaluations.
+
+    Args:
+        dataset_id: the labelled documents; None of a probing of spelling.
+        name: of the file; it begins with `PROBING`.
+
+    Returns:
+        The file; an older one of that name is replaced.
+
+    Raises:
+        DiskFull: the disk had no room.
+    """
+    return _keep({"sae_id": sae_id, "dataset_id": dataset_id}, result, home, name)
+
+
+def _keep(made_of: Mapping[str, str | None], result: Mapping[str, Any], home: Path, name: str) -> Path:
     path = home / "studio" / "evaluations" / f"{name}.json"
     path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(exist_ok=True)
-    content = {
-        "sae_id": sae_id,
-        "tokenization_id": tokenization_id,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "result": dict(result),
-    }
-    write_json(path, content)
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(path, {**made_of, "created_at": created_at, "result": dict(result)})
     return path
 
 

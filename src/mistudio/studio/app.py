@@ -56,6 +56,7 @@ GROUPS = (
     "activations",
     "training",
     "saes",
+    "probings",
     "estimates",
     "demo",
     "features",

@@ -20,6 +20,7 @@ const roots: Record<string, readonly Key[]> = {
   training: [keys.trainings.all],
   sae: [keys.saes.all],
   evaluation: [keys.saes.all],
+  probing: [keys.saes.all],
   feature_set: [keys.featureSets.all, keys.saes.all],
   template: [keys.templates.all],
 };

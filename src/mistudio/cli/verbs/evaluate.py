@@ -46,12 +46,13 @@ def evaluate(
     with console.working() as progress:
         place = inputs.directory(context.obj, Kind.SAE, sae)
         loaded = load_sae(place)
-        other = load_sae(inputs.directory(context.obj, Kind.SAE, against)) if against is not None else None
+        compared = inputs.directory(context.obj, Kind.SAE, against) if against is not None else None
+        other = load_sae(compared) if compared is not None else None
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         inputs.remark_on_another_model(loaded, lm)
         result = run(loaded, lm, tokens, config, against=other, progress=progress)
-    inputs.keep_evaluation(context.obj, result, place)
+    inputs.keep_evaluation(context.obj, result, place, compared)
     if out is not None:
         write_evaluation(result, out)
     if as_json:

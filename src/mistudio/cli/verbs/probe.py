@@ -51,8 +51,9 @@ def probe(
 
     _check(context, config, corpus, spelling=spelling)
     with console.working() as progress:
-        loaded = load_sae(inputs.directory(context.obj, Kind.SAE, sae))
-        documents = None
+        directory = inputs.directory(context.obj, Kind.SAE, sae)
+        loaded = load_sae(directory)
+        place, documents = None, None
         if corpus is not None:
             place = inputs.corpus_for(context.obj, corpus, progress)
             documents = labelled_documents(place, config.labels, seed=config.fit.seed)
@@ -63,6 +64,7 @@ def probe(
             result = probe_labels(loaded, lm, documents, config.labels, config.fit, progress=progress)
         else:
             result = probe_spelling(loaded, lm, config.spelling, config.fit, progress=progress)
+    inputs.keep_probing(context.obj, result, directory, place)
     if out is not None:
         write_json(out, result.model_dump(mode="json"))
     if as_json:

@@ -14,7 +14,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console, inputs, sweeps
 from mistudio.cli.options import AsJson, Out, configured, validated
-from mistudio.cli.processes import Place, together
+from mistudio.cli.processes import Device, LatentShards, Place, together
 from mistudio.errors import BadInput, Diverged
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
@@ -58,17 +58,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; a GPU where there is one if not given.")
-    ] = None,
-    latent_shards: Annotated[
-        int,
-        typer.Option(
-            "--latent-shards",
-            min=1,
-            help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
-        ),
-    ] = 1,
+    device: Device = None,
+    latent_shards: LatentShards = 1,
     log: Annotated[
         list[str] | None,
         typer.Option("--log", help="Also send the numbers to tensorboard, wandb or mlflow; repeat for several."),
@@ -119,7 +110,9 @@ def train(
         path = _train_one(context.obj, source, configs[0], out, progress, processes, log or (), resume=resume)
         if not processes.mesh.leads:
             return
-        found = sweeps.evaluated(context.obj, {"eval": path.path}, model, corpus, progress) if evaluate else {}
+        found = (
+            sweeps.evaluated(context.obj, {"eval": path.path}, str(model), str(corpus), progress) if evaluate else {}
+        )
     _report(path, source, configs[0], found.get("eval"), model, corpus, as_json=as_json)
 
 

@@ -7,14 +7,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query
 
 from mistudio.config import Config
-from mistudio.errors import BadInput
 from mistudio.evaluation.config import EvaluateConfig
 from mistudio.studio.db import artifacts, evaluations
 from mistudio.studio.http.dependencies import Paged, Studio, Transaction
 from mistudio.studio.http.errors import errors
 from mistudio.studio.http.estimates import check_fit, estimate_out
 from mistudio.studio.http.jobs import Accepted, accepted
-from mistudio.studio.http.saes import EvaluationOut, SaeDetail, SaeOut, evaluations_out, sae_detail, saes_out
+from mistudio.studio.http.saes import (
+    EvaluationOut,
+    SaeDetail,
+    SaeOut,
+    evaluations_out,
+    sae_detail,
+    saes_out,
+    trained_with,
+)
 from mistudio.studio.http.schemas import Data, Page
 from mistudio.studio.queue.deletion import request_deletion
 from mistudio.studio.queue.enqueue import DEVICE, create
@@ -31,6 +38,8 @@ class EvaluationRequest(Config):
     """The model; the one that it was trained on where not given."""
     tokenization_id: str | None = None
     """The text; the one that it was trained on where not given, of which held-out documents are read."""
+    against_id: str | None = None
+    """Another SAE of the same hook point, such as one of another seed: how far does it have the same latents?"""
     config: EvaluateConfig = EvaluateConfig()
 
 
@@ -90,16 +99,14 @@ async def evaluate_sae(
     """Measure an SAE on text that it was not trained on; refused where this machine has not the memory (503)."""
     session, wanted = transaction.session, wanted or EvaluationRequest()
     row = await row_of(session, "sae", sae_id)
-    model_id, tokenization_id = wanted.model_id or row.model_id, wanted.tokenization_id or row.tokenization_id
-    if model_id is None or tokenization_id is None:
-        missing = "the model" if model_id is None else "the text"
-        raise BadInput(
-            f"{row.name} was trained on something that is not here any more: {missing}.",
-            remedy="Name a model_id and a tokenization_id.",
-        )
-    request = Evaluate(sae_id=row.id, model_id=model_id, tokenization_id=tokenization_id, config=wanted.config)
-    _, found = await evaluate_inputs(session, request)
-    request = request.model_copy(update={"model_id": found.model.id, "tokenization_id": found.tokenization.id})
+    request = Evaluate(
+        sae_id=row.id,
+        model_id=wanted.model_id or trained_with(row, "model_id"),
+        tokenization_id=wanted.tokenization_id or trained_with(row, "tokenization_id"),
+        against_id=wanted.against_id,
+        config=wanted.config,
+    )
+    request = (await evaluate_inputs(session, request)).request
     check_fit(await estimate_out(studio, session, request))
     title, subject = f"Evaluate {row.name}", f"saes/{row.id}"
     job = await create(session, studio.settings, request, title=title, subject=subject, device=DEVICE)

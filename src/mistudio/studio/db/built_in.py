@@ -26,6 +26,48 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
         "config": {"train": {"sae": {"architecture": "topk", "k": 64, "expansion": 16.0}, "tokens": 20_000_000}},
     },
     {
+        "kind": "training",
+        "name": "TopK",
+        "description": "Every token has exactly 32 active latents. The plainest architecture, and a good first choice.",
+        "config": {"train": {"sae": {"architecture": "topk", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
+        "kind": "training",
+        "name": "BatchTopK",
+        "description": "32 active latents on average: tokens with much in them have more, others fewer. "
+        "Usually better than TopK at the same number.",
+        "config": {"train": {"sae": {"architecture": "batchtopk", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
+        "kind": "training",
+        "name": "Matryoshka",
+        "description": "BatchTopK whose first latents must explain the text by themselves: general features "
+        "stay whole. It costs some accuracy.",
+        "config": {"train": {"sae": {"architecture": "matryoshka", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
+        "kind": "training",
+        "name": "JumpReLU",
+        "description": "Each latent learns how strong it must be before it counts; 32 of them on average. As "
+        "accurate as BatchTopK, and each latent decides for itself.",
+        "config": {"train": {"sae": {"architecture": "jumprelu", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
+        "kind": "training",
+        "name": "Gated",
+        "description": "One part decides which latents are active, another how strongly. To compare with work "
+        "that uses it; the penalty that gives 32 active latents is found while it trains.",
+        "config": {"train": {"sae": {"architecture": "gated", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
+        "kind": "training",
+        "name": "Standard (L1)",
+        "description": "The first kind of SAE: active latents cost something, which also makes them weaker "
+        "than they are. To compare with older work; the penalty that gives 32 active latents is "
+        "found while it trains.",
+        "config": {"train": {"sae": {"architecture": "standard", "k": 32, "expansion": 8.0}, "tokens": 4_000_000}},
+    },
+    {
         "kind": "extraction",
         "name": "Quick look",
         "description": "The first 200,000 tokens: common features appear, rare ones may have no example yet.",

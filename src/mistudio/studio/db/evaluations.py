@@ -24,6 +24,8 @@ class Evaluation(Base):
     tokenization_id: Mapped[str | None] = mapped_column(
         String(64), ForeignKey("tokenizations.id", ondelete="SET NULL"), index=True
     )
+    against_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("saes.id", ondelete="SET NULL"), index=True)
+    """The SAE that it was compared with; null where there was none, or it is gone."""
     path: Mapped[str]
     result: Mapped[dict[str, Any]]
     job_id: Mapped[str | None] = mapped_column(String(64))

@@ -2,7 +2,8 @@
 
 1. The store is read, and every row is worked out from its manifest, in the order of the road.
 2. Rows of artifacts that are gone are removed, those that differ are written; the others are left alone.
-3. An SAE with a log has a training, which is written with its SAE's row; evaluations are files of their own.
+3. An SAE with a log has a training, which is written with its SAE's row; evaluations and probings are files
+   of their own.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from sqlalchemy.dialects.postgresql import insert
 from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.manifest import MANIFEST, Artifact
 from mistudio.artifacts.store import Broken, LocalStore
-from mistudio.studio.db import evaluations, training_metrics
+from mistudio.evaluation.result import PROBING
+from mistudio.studio.db import evaluations, probings, training_metrics
 from mistudio.studio.db.artifacts import KINDS, TABLES, AnyRow
 from mistudio.studio.db.evaluations import Evaluation
 from mistudio.studio.db.facts import ORDER, Links, columns_of, sae_settings
 from mistudio.studio.db.jobs import Job
+from mistudio.studio.db.probings import Probing
 from mistudio.studio.db.session import Database, Session, columns
 from mistudio.studio.db.trainings import Training
 
@@ -56,7 +59,7 @@ async def index_store(database: Database, store: LocalStore, evaluations_dir: Pa
     async with database.session() as session:
         await _alone(session)
         await _index_artifacts(session, sound, indexed)
-        await _index_evaluations(session, evaluations_dir, indexed)
+        await _index_results(session, evaluations_dir, indexed)
         await _forget_trainings(session, store)
     return indexed
 
@@ -78,27 +81,34 @@ async def index_artifact(session: Session, entity: str, artifact: Artifact, *, j
     return artifact.manifest.id
 
 
-async def index_evaluation(session: Session, path: Path, *, job_id: str | None = None) -> str:
-    """Write the row of one evaluation; those of SAEs that are gone are passed over.
+async def index_result(session: Session, path: Path, *, job_id: str | None = None) -> str:
+    """Write the row of one evaluation or probing; those of SAEs that are gone are passed over.
 
     Returns:
         Its id.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     if await session.get(TABLES["sae"], content["sae_id"]):
-        tokenization = content["tokenization_id"]
-        known = await session.get(TABLES["tokenization"], tokenization)
-        await evaluations.put(
-            session,
-            id=path.stem,
-            sae_id=content["sae_id"],
-            tokenization_id=tokenization if known else None,
-            path=str(path),
-            result=content["result"],
-            created_at=datetime.fromisoformat(content["created_at"]),
+        values = {
+            "id": path.stem,
+            "sae_id": content["sae_id"],
+            "path": str(path),
+            "result": content["result"],
+            "created_at": datetime.fromisoformat(content["created_at"]),
             **({"job_id": job_id} if job_id else {}),
-        )
+        }
+        if path.stem.startswith(PROBING):
+            await probings.put(session, dataset_id=await _known(session, "dataset", content["dataset_id"]), **values)
+        else:
+            text_id = await _known(session, "tokenization", content["tokenization_id"])
+            against_id = await _known(session, "sae", content.get("against_id"))
+            await evaluations.put(session, tokenization_id=text_id, against_id=against_id, **values)
     return path.stem
+
+
+async def _known(session: Session, entity: str, row_id: str | None) -> str | None:
+    """The id, if there is such a thing."""
+    return row_id if row_id is not None and await session.get(TABLES[entity], row_id) else None
 
 
 # ── artifacts ────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +214,7 @@ async def _alone(session: Session) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('mistudio:index'))"))
 
 
-# ── trainings and evaluations ────────────────────────────────────────────────────────────────────
+# ── trainings, evaluations and probings ──────────────────────────────────────────────────────────
 
 
 async def _index_trainings(session: Session, saes: list[Artifact]) -> list[Broken]:
@@ -261,9 +271,10 @@ async def _forget_trainings(session: Session, store: LocalStore) -> None:
             await session.delete(training)
 
 
-async def _index_evaluations(session: Session, folder: Path, indexed: Indexed) -> None:
+async def _index_results(session: Session, folder: Path, indexed: Indexed) -> None:
     paths = {path.stem: path for path in sorted(folder.glob("[!.]*.json"))}
-    rows = {row.id: row for row in await session.scalars(select(Evaluation))}
+    rows: dict[str, Evaluation | Probing] = {row.id: row for row in await session.scalars(select(Evaluation))}
+    rows.update({row.id: row for row in await session.scalars(select(Probing))})
     for row in rows.values():
         if row.id not in paths:
             await session.delete(row)
@@ -271,7 +282,7 @@ async def _index_evaluations(session: Session, folder: Path, indexed: Indexed) -
     for row_id, path in paths.items():
         if row_id not in rows or rows[row_id].path != str(path):
             try:
-                await index_evaluation(session, path)
+                await index_result(session, path)
             except _UNREADABLE as error:
                 indexed.broken.append(Broken(path, f"{path} cannot be read: {type(error).__name__}: {error}."))
     await session.flush()

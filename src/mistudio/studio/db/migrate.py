@@ -22,6 +22,7 @@ from mistudio.studio.db import (  # noqa: F401  registers the tables
     jobs,
     options,
     presets,
+    probings,
     requests,
     samples,
     training_metrics,

@@ -180,7 +180,7 @@ class StoreChanged(Payload):
 
     type: Literal["store.changed"] = "store.changed"
     entity: str
-    """dataset, tokenization, model, recording, training, sae, evaluation, feature_set or template."""
+    """dataset, tokenization, model, recording, training, sae, evaluation, probing, feature_set or template."""
     id: str | None
     """Null where many changed."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from mistudio.errors import BadInput
 from mistudio.evaluation.config import EvaluateConfig
 from mistudio.evaluation.definitions import METRICS
-from mistudio.evaluation.result import DensityHistogram
+from mistudio.evaluation.result import DecoderCosines, DensityHistogram
 from mistudio.evaluation.result import Evaluation as Result
 from mistudio.studio.db import artifacts, evaluations, trainings
 from mistudio.studio.db.artifacts import Sae
@@ -45,6 +46,12 @@ class EvaluationOut(ApiModel):
     density_histogram: DensityHistogram
     density: MetricDefinition
     """What the histogram shows."""
+    decoder_cosines: DecoderCosines | None
+    """How close to its nearest other latent each latent lies; null of evaluations by older versions."""
+    decoder: MetricDefinition
+    """What `decoder_cosines` shows."""
+    against: Ref | None
+    """The SAE that it was compared with; null where there was none, or it is gone."""
     created_at: datetime
     job_id: str | None
 
@@ -124,9 +131,23 @@ async def sae_detail(session: Session, row: Sae) -> SaeDetail:
     )
 
 
+def trained_with(sae: Sae, what: Literal["model_id", "tokenization_id"]) -> str:
+    """The id of the model or of the text that an SAE was trained on.
+
+    Raises:
+        BadInput: it is not here any more.
+    """
+    if (found := getattr(sae, what)) is None:
+        missing = "the model" if what == "model_id" else "the text"
+        raise BadInput(
+            f"{sae.name} was trained on something that is not here any more: {missing}.", remedy=f"Name a {what}."
+        )
+    return str(found)
+
+
 async def evaluations_out(session: Session, sae: Sae, rows: Sequence[Evaluation]) -> list[EvaluationOut]:
     """An SAE's evaluations as answers."""
-    texts = await _Texts.read(session, [row.tokenization_id for row in rows])
+    texts = await _Texts.read(session, [row.tokenization_id for row in rows], [row.against_id for row in rows])
     return [_evaluation_out(sae, row, texts) for row in rows]
 
 
@@ -148,28 +169,35 @@ def _evaluation_out(sae: Sae, row: Evaluation, texts: _Texts) -> EvaluationOut:
         numbers=measured(result.numbers(), METRICS),
         density_histogram=result.density_histogram,
         density=definition_of(METRICS["density_histogram"]),
+        decoder_cosines=result.decoder_cosine_quantiles,
+        decoder=definition_of(METRICS["decoder_cosine_quantiles"]),
+        against=texts.sae(row.against_id),
         created_at=row.created_at,
         job_id=row.job_id,
     )
 
 
 class _Texts:
-    """The names of some tokenizations and of their data sets."""
+    """The names of some tokenizations, of their data sets, and of SAEs beside them."""
 
     def __init__(self, datasets: dict[str, str | None], names: References) -> None:
         self._datasets, self._names = datasets, names
 
     @classmethod
-    async def read(cls, session: Session, ids: Sequence[str | None]) -> _Texts:
+    async def read(cls, session: Session, ids: Sequence[str | None], saes: Sequence[str | None] = ()) -> _Texts:
         """Read the names."""
         rows = await artifacts.by_ids(session, "tokenization", {each for each in ids if each})
         datasets = {row.id: row.dataset_id for row in rows.values()}
-        wanted = {"tokenization": set(rows), "dataset": set(datasets.values())}
+        wanted = {"tokenization": set(rows), "dataset": set(datasets.values()), "sae": set(saes)}
         return cls(datasets, await References.read(session, wanted))
 
     def tokenization(self, tokenization_id: str | None) -> Ref | None:
         """The tokenization."""
         return self._names("tokenization", tokenization_id)
+
+    def sae(self, sae_id: str | None) -> Ref | None:
+        """The SAE."""
+        return self._names("sae", sae_id)
 
     def dataset(self, tokenization_id: str | None) -> Ref | None:
         """What it is a tokenization of."""

@@ -20,7 +20,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import MANIFEST
 from mistudio.artifacts.store import deleted_of
 from mistudio.errors import NotAllowedNow
-from mistudio.studio.db import artifacts, evaluations, trainings
+from mistudio.studio.db import artifacts, evaluations, probings, trainings
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.features import Annotation
 from mistudio.studio.db.session import Session
@@ -50,7 +50,7 @@ async def _place(session: Session, request: Delete, context: JobContext) -> Path
     if request.entity == "training":
         training = await trainings.get(session, request.id)
         return partial_of(context.store.path(Kind.SAE, training.name)) if training is not None else None
-    if request.entity == "evaluation":
+    if request.entity in ("evaluation", "probing"):
         return context.settings.evaluations_dir / f"{request.id}.json"
     row = await artifacts.get(session, request.entity, request.id)
     if row is None or row.id != request.id:
@@ -83,6 +83,8 @@ async def _forget(session: Session, request: Delete) -> None:
             await _delete(session, await trainings.get(session, request.id))
         case "evaluation":
             await _delete(session, await evaluations.get(session, request.id))
+        case "probing":
+            await _delete(session, await probings.get(session, request.id))
         case "sae":
             for training in (await trainings.of_saes(session, [request.id])).values():
                 # One that the command line ran is known by its SAE alone.

@@ -29,7 +29,7 @@ def walk(request: Demo, context: JobContext) -> Made:
         road.tokens.artifact.manifest.id,
         road.evaluation.model_dump(mode="json"),
     )
-    context.portal.run(lambda session: indexing.index_evaluation(session, evaluation.path, job_id=context.job_id))
+    context.portal.run(lambda session: indexing.index_result(session, evaluation.path, job_id=context.job_id))
     return Made("feature_set", road.features.artifact.path)
 
 

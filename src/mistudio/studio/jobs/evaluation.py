@@ -22,7 +22,8 @@ def evaluate(request: Evaluate, context: JobContext) -> Made:
     tokens = Tokens.open(context.artifact("tokenization", request.tokenization_id))
     make_room(context, request, best_device().type)
     lm = load_model(ModelConfig(source=str(model)), progress=context.progress)
-    result = run_evaluate(load_sae(sae), lm, tokens, request.config, progress=context.progress)
+    against = load_sae(context.artifact("sae", request.against_id)) if request.against_id is not None else None
+    result = run_evaluate(load_sae(sae), lm, tokens, request.config, against=against, progress=context.progress)
     return context.write_evaluation(
-        evaluation_id, request.sae_id, request.tokenization_id, result.model_dump(mode="json")
+        evaluation_id, request.sae_id, request.tokenization_id, result.model_dump(mode="json"), request.against_id
     )

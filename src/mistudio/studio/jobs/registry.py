@@ -13,6 +13,7 @@ _FUNCTIONS = {
     "trace": ("activations", "trace"),
     "train": ("training", "train"),
     "evaluate": ("evaluation", "evaluate"),
+    "probe": ("probing", "probe"),
     "find": ("features", "find"),
     "delete": ("deletion", "delete"),
     "demo": ("demo", "walk"),

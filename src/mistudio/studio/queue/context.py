@@ -11,7 +11,7 @@ from typing import Any
 from mistudio.artifacts.manifest import MANIFEST, Artifact, numbered, open_artifact
 from mistudio.artifacts.store import LocalStore
 from mistudio.errors import ArtifactExists, MistudioError, NotFound
-from mistudio.evaluation.result import keep_evaluation
+from mistudio.evaluation.result import PROBING, keep_evaluation, keep_probing
 from mistudio.studio.db import artifacts, training_metrics
 from mistudio.studio.db.artifacts import KINDS
 from mistudio.studio.db.session import Session
@@ -30,7 +30,7 @@ class Made:
 
     entity: Entity
     path: Path
-    """Of an artifact its directory, of an evaluation its file."""
+    """Of an artifact its directory, of an evaluation or a probing its file."""
 
 
 @dataclass
@@ -86,16 +86,34 @@ class JobContext:
         return Made(entity, path)
 
     def evaluation(self, evaluation_id: str) -> Path:
-        """Where an evaluation is kept."""
+        """Where an evaluation, or what probing found, is kept."""
         return self.settings.evaluations_dir / f"{evaluation_id}.json"
 
     def write_evaluation(
-        self, evaluation_id: str, sae_id: str, tokenization_id: str, result: Mapping[str, Any]
+        self,
+        evaluation_id: str,
+        sae_id: str,
+        tokenization_id: str,
+        result: Mapping[str, Any],
+        against_id: str | None = None,
     ) -> Made:
         """Keep the result of an evaluation."""
-        path = keep_evaluation(result, self.settings.home, sae_id, tokenization_id, evaluation_id)
+        path = keep_evaluation(
+            result, self.settings.home, sae_id, tokenization_id, evaluation_id, against_id=against_id
+        )
         self.progress.complete()
         return Made("evaluation", path)
+
+    @property
+    def probing_id(self) -> str:
+        """Of what this job finds by probing."""
+        return PROBING + number_of(self.job_id)
+
+    def write_probing(self, sae_id: str, dataset_id: str | None, result: Mapping[str, Any]) -> Made:
+        """Keep what probing found."""
+        path = keep_probing(result, self.settings.home, sae_id, dataset_id, self.probing_id)
+        self.progress.complete()
+        return Made("probing", path)
 
     def fail_item(self, name: str, error: Exception) -> None:
         """One item of many failed; the others go on."""

@@ -13,6 +13,7 @@ from mistudio.activations.estimate import RunningModel
 from mistudio.corpora import estimate as corpora
 from mistudio.demo import estimate as demo
 from mistudio.evaluation import estimate as evaluations
+from mistudio.evaluation.probing import estimate as probings
 from mistudio.features import estimate as features
 from mistudio.hardware import Estimate, Reached, processor_has_bfloat16
 from mistudio.language_models import estimate as language_models
@@ -25,6 +26,7 @@ from mistudio.studio.queue.inputs import (
     TrainInputs,
     evaluate_inputs,
     find_inputs,
+    probe_inputs,
     row_of,
     stored_value_bytes,
     trace_inputs,
@@ -38,6 +40,7 @@ from mistudio.studio.queue.requests import (
     Evaluate,
     Find,
     ModelAdd,
+    Probe,
     Request,
     Trace,
     Train,
@@ -64,6 +67,8 @@ async def estimate(session: Session, request: Request, device: str = "cpu") -> E
         return await _recording(session, request, device)
     if isinstance(request, Evaluate):
         return await _evaluation(session, request, device)
+    if isinstance(request, Probe):
+        return await _probing(session, request, device)
     if isinstance(request, Find):
         return await _features(session, request, device)
     if isinstance(request, Demo):
@@ -133,8 +138,8 @@ async def _recording(session: Session, request: Trace, device: str) -> Estimate:
 
 
 async def _evaluation(session: Session, request: Evaluate, device: str) -> Estimate:
-    sae, found = await evaluate_inputs(session, request)
-    length = found.tokenization.context_length
+    found = await evaluate_inputs(session, request)
+    sae, length = found.sae, found.tokenization.context_length
     batch = request.config.batch_contexts * length
     evaluated = evaluations.EvaluatedSae(
         d_in=sae.d_in,
@@ -146,6 +151,18 @@ async def _evaluation(session: Session, request: Evaluate, device: str) -> Estim
     )
     reached = await _recordings_reached(session)
     return evaluations.estimate(request.config, evaluated, device=device, reached=reached)
+
+
+async def _probing(session: Session, request: Probe, device: str) -> Estimate:
+    found, config = await probe_inputs(session, request), request.config
+    batch = config.fit.batch_contexts * config.labels.context_length
+    probed = probings.ProbedSae(
+        d_in=found.sae.d_in,
+        d_sae=found.sae.d_sae,
+        model=running_model(found.model, HookPoint.parse(found.sae.hook).layer, batch, device),
+        documents=found.dataset.documents if found.dataset is not None else None,
+    )
+    return probings.estimate(config, probed, device=device, reached=await _recordings_reached(session))
 
 
 async def _demo(session: Session, request: Demo, device: str) -> Estimate:

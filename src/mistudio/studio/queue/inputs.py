@@ -11,9 +11,9 @@ from mistudio.errors import BadInput, EmptyCorpus, HookMissing, NotFound, ShapeE
 from mistudio.hardware import processor_has_bfloat16
 from mistudio.language_models.hook_points import HookPoint, HookSite
 from mistudio.studio.db import artifacts
-from mistudio.studio.db.artifacts import Model, Recording, Sae, Tokenization
+from mistudio.studio.db.artifacts import Dataset, Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
-from mistudio.studio.queue.requests import Entity, Evaluate, Find, Trace, Train
+from mistudio.studio.queue.requests import Entity, Evaluate, Find, Probe, Trace, Train
 
 _BYTES = {"float16": 2, "float32": 4}
 
@@ -43,6 +43,19 @@ class ModelOnText:
 
     model: Model
     tokenization: Tokenization
+
+
+@dataclass(frozen=True)
+class EvaluateInputs:
+    """What an evaluation reads."""
+
+    request: Evaluate
+    """With ids in place of names."""
+    sae: Sae
+    model: Model
+    tokenization: Tokenization
+    against: Sae | None
+    """The SAE that it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +122,81 @@ async def trace_inputs(session: Session, request: Trace) -> ModelOnText:
     return found
 
 
-async def evaluate_inputs(session: Session, request: Evaluate) -> tuple[Sae, ModelOnText]:
+@dataclass(frozen=True)
+class ProbeInputs:
+    """What probing reads."""
+
+    request: Probe
+    """With ids in place of names."""
+    sae: Sae
+    model: Model
+    dataset: Dataset | None
+    """None where the model's own words are spelled."""
+
+
+async def evaluate_inputs(session: Session, request: Evaluate) -> EvaluateInputs:
     """Look up what an evaluation reads.
 
     Raises:
-        NotFound: the SAE, the model or the tokenization is not there.
-        ShapeError: the SAE does not fit the model.
+        NotFound: an SAE, the model or the tokenization is not there.
+        ShapeError: the SAE does not fit the model, or the other SAE is of another width.
+        BadInput: the SAE is compared with itself.
     """
     sae: Sae = await row_of(session, "sae", request.sae_id)
     found = await _model_on_text(session, request.model_id, request.tokenization_id)
-    if (width := width_at(found.model, sae.hook)) != sae.d_in:
-        raise ShapeError(f"{sae.name} reads {sae.d_in} dimensions, and {sae.hook} of {found.model.name} has {width}.")
-    return sae, found
+    _check_fit(sae, found.model)
+    against: Sae | None = None
+    if request.against_id is not None:
+        against = await row_of(session, "sae", request.against_id)
+        if against.id == sae.id:
+            raise BadInput(
+                f"{sae.name} is compared with itself.", remedy="Choose another SAE, such as one of another seed."
+            )
+        if against.d_in != sae.d_in:
+            raise ShapeError(
+                f"{sae.name} reads {sae.d_in} dimensions and {against.name} {against.d_in}: they can not be compared.",
+                remedy="Compare SAEs of the same hook point of the same model.",
+            )
+    ids = {
+        "sae_id": sae.id,
+        "model_id": found.model.id,
+        "tokenization_id": found.tokenization.id,
+        "against_id": against.id if against is not None else None,
+    }
+    return EvaluateInputs(request.model_copy(update=ids), sae, found.model, found.tokenization, against)
+
+
+async def probe_inputs(session: Session, request: Probe) -> ProbeInputs:
+    """Look up what probing reads.
+
+    Raises:
+        NotFound: the SAE, the model or the documents are not there.
+        ShapeError: the SAE does not fit the model.
+        BadInput: no label is named, or more latents are asked for than the SAE has.
+    """
+    sae: Sae = await row_of(session, "sae", request.sae_id)
+    model: Model = await row_of(session, "model", request.model_id)
+    _check_fit(sae, model)
+    dataset: Dataset | None = None
+    if request.dataset_id is not None:
+        dataset = await row_of(session, "dataset", request.dataset_id)
+        labels = request.config.labels
+        if labels.label is None:
+            raise BadInput(
+                "No label is named.", remedy="Name the label to probe for: a key of the metadata of these documents."
+            )
+        if (most := max(*labels.ks, *labels.perturbed)) > sae.d_sae:
+            raise BadInput(
+                f"{sae.name} has {sae.d_sae:,} latents, and {most:,} are asked for.",
+                remedy="Give smaller numbers as ks and perturbed.",
+            )
+    ids = {"sae_id": sae.id, "model_id": model.id, "dataset_id": dataset.id if dataset is not None else None}
+    return ProbeInputs(request.model_copy(update=ids), sae, model, dataset)
+
+
+def _check_fit(sae: Sae, model: Model) -> None:
+    if (width := width_at(model, sae.hook)) != sae.d_in:
+        raise ShapeError(f"{sae.name} reads {sae.d_in} dimensions, and {sae.hook} of {model.name} has {width}.")
 
 
 async def find_inputs(session: Session, request: Find) -> FindInputs:
@@ -132,7 +208,8 @@ async def find_inputs(session: Session, request: Find) -> FindInputs:
         BadInput: a recording is of another text, or does not hold the SAE's hook point.
     """
     wanted = Evaluate(sae_id=request.sae_id, model_id=request.model_id, tokenization_id=request.tokenization_id)
-    sae, found = await evaluate_inputs(session, wanted)
+    found = await evaluate_inputs(session, wanted)
+    sae = found.sae
     recordings: list[Recording] = [await row_of(session, "recording", each) for each in request.recording_ids]
     for row in recordings:
         if row.tokenization_id not in (None, found.tokenization.id):

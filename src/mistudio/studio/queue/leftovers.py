@@ -77,9 +77,9 @@ async def _index(session: Session, settings: Settings, job: Job) -> str | None:
         The entity; None if it had finished nothing.
     """
     entity, place = JobRequest.model_validate(job.request).root.makes, place_of(settings, job)
-    evaluation = settings.evaluations_dir / f"evaluation-{number_of(job.id)}.json"
-    if evaluation.is_file():
-        await indexing.index_evaluation(session, evaluation, job_id=job.id)
+    result = settings.evaluations_dir / f"{entity}-{number_of(job.id)}.json"
+    if result.is_file():
+        await indexing.index_result(session, result, job_id=job.id)
     elif entity is not None and place is not None and is_sealed_by(job.id, place):
         await indexing.index_artifact(session, entity, open_artifact(place), job_id=job.id)
     else:

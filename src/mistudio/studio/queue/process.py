@@ -124,8 +124,8 @@ def _stopped(state: JobState, *, goes_on: bool) -> str:
 async def _completion(session: Session, job: Job, context: JobContext, made: Made | None) -> None:
     """Write the row of what was made and the end of the job in one transaction."""
     row_id: str | None = None
-    if made is not None and made.entity == "evaluation":
-        row_id = await indexing.index_evaluation(session, made.path, job_id=job.id)
+    if made is not None and made.entity in ("evaluation", "probing"):
+        row_id = await indexing.index_result(session, made.path, job_id=job.id)
     elif made is not None:
         row_id = await indexing.index_artifact(session, made.entity, open_artifact(made.path), job_id=job.id)
     state = JobState.COMPLETED_WITH_ERRORS if context.failures else JobState.COMPLETED

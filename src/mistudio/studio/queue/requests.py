@@ -13,12 +13,15 @@ from mistudio.config import Config
 from mistudio.corpora.config import CorpusConfig, TokenizeConfig
 from mistudio.demo.config import DEMO_NAMES, DemoConfig
 from mistudio.evaluation.config import EvaluateConfig
+from mistudio.evaluation.probing.config import ProbingConfig
 from mistudio.features.config import FindConfig
 from mistudio.language_models.config import ModelConfig
 from mistudio.training.config import TrainConfig
 
 Queue = Literal["training", "extraction", "analysis", "llm"]
-Entity = Literal["dataset", "tokenization", "model", "recording", "training", "sae", "evaluation", "feature_set"]
+Entity = Literal[
+    "dataset", "tokenization", "model", "recording", "training", "sae", "evaluation", "probing", "feature_set"
+]
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -120,7 +123,21 @@ class Evaluate(Request):
     sae_id: str
     model_id: str
     tokenization_id: str
+    against_id: str | None = None
+    """Another SAE of the same activations, such as one of another seed: how far does it have the same latents?"""
     config: EvaluateConfig = EvaluateConfig()
+
+
+class Probe(Request):
+    """Ask what an SAE's latents know of the labels of documents, or of how words are spelled."""
+
+    makes: ClassVar[Entity | None] = "probing"
+    kind: Literal["probe"] = "probe"
+    sae_id: str
+    model_id: str
+    dataset_id: str | None = None
+    """Documents with the label that `config.labels` names; without any, the model's own words are spelled."""
+    config: ProbingConfig = ProbingConfig()
 
 
 class Find(Request):
@@ -157,7 +174,7 @@ class Demo(Request):
 
 
 AnyRequest = Annotated[
-    DatasetAdd | DatasetTokenize | ModelAdd | Trace | Train | Evaluate | Find | Delete | Demo,
+    DatasetAdd | DatasetTokenize | ModelAdd | Trace | Train | Evaluate | Probe | Find | Delete | Demo,
     Field(discriminator="kind"),
 ]
 
@@ -176,6 +193,7 @@ _INPUTS: Mapping[str, Entity] = {
     "model_id": "model",
     "tokenization_id": "tokenization",
     "sae_id": "sae",
+    "against_id": "sae",
     "recording_ids": "recording",
 }
 

@@ -7,7 +7,8 @@ const job = (entity: string, request: Record<string, unknown> = {}) =>
 it.each([
   [job("sae"), "/saes/made-1"],
   [job("feature_set"), "/features/made-1"],
-  [job("evaluation", { sae_id: "sae-1" }), "/saes/sae-1?evaluation=made-1"],
+  [job("evaluation", { sae_id: "sae-1" }), "/saes/sae-1/evaluations/made-1"],
+  [job("probing", { sae_id: "sae-1" }), "/saes/sae-1/probings/made-1"],
   [job("tokenization", { dataset_id: "text-1" }), "/datasets/text-1?tab=tokenizations"],
   [job("recording"), "/training/new?from=recording&recording=made-1"],
 ])("leads to what a job made", (done, address) => {

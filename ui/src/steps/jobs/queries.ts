@@ -101,7 +101,9 @@ export function placeOf(job: Job): { to: string; text: string } | null {
   };
   const [sae, dataset] = [asked("sae_id"), asked("dataset_id")];
   if (made.entity === "evaluation")
-    return sae === null ? null : { to: `/saes/${sae}?evaluation=${made.id}`, text: "Open the measurement" };
+    return sae === null ? null : { to: `/saes/${sae}/evaluations/${made.id}`, text: "Open the report" };
+  if (made.entity === "probing")
+    return sae === null ? null : { to: `/saes/${sae}/probings/${made.id}`, text: "Open the report" };
   if (made.entity === "tokenization")
     return dataset === null ? null : { to: `/datasets/${dataset}?tab=tokenizations`, text: "Open the tokenizations" };
   if (made.entity === "recording")

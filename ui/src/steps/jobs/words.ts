@@ -6,6 +6,7 @@ export const kinds: Record<string, string> = {
   trace: "Record activations",
   train: "Train an SAE",
   evaluate: "Evaluate",
+  probe: "Probe",
   find: "Find features",
   delete: "Delete",
   demo: "Demo",

@@ -1,4 +1,4 @@
-import { Network, Plus } from "lucide-react";
+import { ChartScatter, Network, Plus } from "lucide-react";
 import { usePages } from "@/api/usePages";
 import { ButtonLink } from "@/kit/Button";
 import { Card } from "@/kit/Card";
@@ -106,7 +106,16 @@ export default function SaesPage() {
     <Page
       title="SAEs"
       description="A sparse autoencoder (SAE) writes each activation of a model as a sum of a few latents out of thousands. It is the lens through which features are seen and steered."
-      actions={train}
+      actions={
+        <>
+          {rows.total > 1 && (
+            <ButtonLink to="/saes/compare" icon={ChartScatter}>
+              Compare
+            </ButtonLink>
+          )}
+          {train}
+        </>
+      }
     >
       {(rows.total > 1 || search !== "") && (
         <div className="mb-4 w-64">

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Boxes, SlidersHorizontal } from "lucide-react";
-import { useParams, useSearchParams } from "react-router";
+import { Navigate, useParams, useSearchParams } from "react-router";
 import { Button, ButtonLink } from "@/kit/Button";
 import { ErrorState } from "@/kit/ErrorState";
 import { count } from "@/kit/format";
@@ -14,6 +14,8 @@ import { FeatureSets } from "./parts/FeatureSets";
 import { FindDialog } from "./parts/FindDialog";
 import { Files, MadeOf } from "./parts/MadeOf";
 import { Numbers } from "./parts/Numbers";
+import { ProbeDialog } from "./parts/ProbeDialog";
+import { Probings } from "./parts/Probings";
 import { useJobsOf, Working } from "./parts/Working";
 import { type SaeDetail, saeQuery } from "./queries";
 
@@ -31,7 +33,7 @@ export default function SaePage() {
         <ErrorState error={error} onRetry={() => void refetch()} />
       </Page>
     );
-  const show = (name: "find" | "evaluate" | "evaluation", value: string | null) =>
+  const show = (name: "find" | "evaluate" | "probe", value: string | null) =>
     setView(
       (before) => {
         if (value === null) before.delete(name);
@@ -41,6 +43,9 @@ export default function SaePage() {
       { replace: true },
     );
   const set = sae.feature_set_list[0];
+  // Where the report of an evaluation stood before it had a page.
+  const report = view.get("evaluation");
+  if (report !== null) return <Navigate to={`/saes/${id}/evaluations/${report}`} replace />;
   return (
     <Page
       title={sae.name}
@@ -72,12 +77,8 @@ export default function SaePage() {
         <Working saeId={sae.id} />
         <Numbers sae={sae} />
         <FeatureSets sae={sae} finding={finding} onFind={() => show("find", "1")} />
-        <Evaluations
-          evaluations={sae.evaluation_list}
-          shown={view.get("evaluation")}
-          onShow={(each) => show("evaluation", each)}
-          onEvaluate={() => show("evaluate", "1")}
-        />
+        <Evaluations saeId={sae.id} evaluations={sae.evaluation_list} onEvaluate={() => show("evaluate", "1")} />
+        <Probings saeId={sae.id} onProbe={() => show("probe", "1")} />
         <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
           <MadeOf sae={sae} />
           <Files sae={sae} />
@@ -85,6 +86,7 @@ export default function SaePage() {
       </div>
       {view.has("find") && <FindDialog sae={sae} onClose={() => show("find", null)} />}
       {view.has("evaluate") && <EvaluateDialog sae={sae} onClose={() => show("evaluate", null)} />}
+      {view.has("probe") && <ProbeDialog sae={sae} onClose={() => show("probe", null)} />}
     </Page>
   );
 }

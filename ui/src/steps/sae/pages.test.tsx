@@ -4,92 +4,10 @@ import { Route, Routes } from "react-router";
 import { afterEach, expect, it, vi } from "vitest";
 import { createQueryClient } from "@/api/queryClient";
 import { draw, expectAccessible } from "../../../tests/draw";
+import { answers, sae } from "../../../tests/saeAnswers";
 import { failure, fakeStudio, list } from "../../../tests/studio";
 import SaesPage from "./Page";
 import SaePage from "./SaePage";
-import type { Evaluation, Measured, SaeDetail, Tokenization } from "./queries";
-
-const number = (name: string, value: number, unit = "1"): Measured => ({
-  name,
-  title: `Title of ${name}`,
-  symbol: name,
-  unit,
-  better: "lower",
-  definition: `Definition of ${name}.`,
-  source: "A paper",
-  value,
-});
-
-const evaluation: Evaluation = {
-  id: "evaluation-1",
-  sae: { id: "sae-1", name: "first" },
-  tokenization: { id: "tokens-1", name: "stories-tokens" },
-  dataset: { id: "corpus-1", name: "stories" },
-  model_name: "tiny",
-  config: { split: "held_out", max_tokens: 1000, splice_contexts: 4, batch_contexts: 8 },
-  tokens: 990,
-  tokens_read: 1000,
-  predictions: 200,
-  excluded_special: 10,
-  excluded_massive: 0,
-  rule: "excluded: special tokens",
-  numbers: [
-    number("fvu", 0.25),
-    number("l0", 8, "latents/token"),
-    number("ce_model", 3, "nats/token"),
-    number("ce_spliced", 3.5, "nats/token"),
-    number("ce_mean", 8, "nats/token"),
-    number("loss_recovered_mean", 0.9),
-  ],
-  density_histogram: { edges_log10: [-2, -1, 0], counts: [40, 20], never: 4 },
-  density: number("density_histogram", 0),
-  created_at: "2026-01-01T00:00:00Z",
-  job_id: null,
-};
-
-const sae: SaeDetail = {
-  id: "sae-1",
-  name: "first",
-  bytes: 2 ** 20,
-  path: "/srv/first",
-  model: { id: "model-1", name: "tiny" },
-  model_name: "tiny",
-  hook: "resid_post.3",
-  architecture: "topk",
-  d_in: 8,
-  d_sae: 64,
-  k: 8,
-  training: { id: "training-1", name: "first" },
-  recording: null,
-  tokenization: { id: "tokens-1", name: "stories-tokens" },
-  dataset: { id: "corpus-1", name: "stories" },
-  training_numbers: [number("fvu", 0.2), number("dead_share", 0.5)],
-  feature_sets: 0,
-  evaluations: 1,
-  newest_evaluation: evaluation,
-  created_at: "2026-01-01T00:00:00Z",
-  job_id: null,
-  config: { seed: 0 },
-  rule: null,
-  feature_set_list: [],
-  evaluation_list: [evaluation],
-};
-
-const text = {
-  id: "tokens-1",
-  name: "stories-tokens",
-  tokens: 12_000,
-  dataset: { id: "corpus-1", name: "stories" },
-  model: { id: "model-1", name: "tiny" },
-} as Tokenization;
-
-const answers = {
-  "GET /saes": list([sae]),
-  "GET /saes/sae-1": sae,
-  "GET /jobs": list([]),
-  "GET /tokenizations": list([text]),
-  "GET /recordings": list([]),
-};
 
 const show = (at: string) =>
   draw(
@@ -119,16 +37,15 @@ it("says what an SAE is and how to get one where there is none", async () => {
   await expectAccessible();
 });
 
-it("shows what one is worth, every number with its meaning", async () => {
+it("shows what one is worth, and leads to the report of each measurement", async () => {
   fakeStudio(answers);
   show("/saes/sae-1");
   await screen.findByRole("heading", { level: 1, name: "first" });
   expect(screen.getByText(/residual stream after layer 3, 8 numbers/)).toBeVisible();
   expect(screen.getByText("75 %")).toBeVisible();
-  expect(screen.getByText("With the SAE in its place").closest("div")).toHaveTextContent("3.5 nats/token");
-  const table = screen.getByRole("table", { name: "All numbers of the evaluation" });
-  for (const { definition } of evaluation.numbers)
-    expect(within(table).getByText(new RegExp(definition))).toBeVisible();
+  const table = screen.getByRole("grid", { name: "Evaluations" });
+  expect(within(table).getByRole("link")).toHaveAttribute("href", "/saes/sae-1/evaluations/evaluation-1");
+  expect(await screen.findByText("Not probed yet")).toBeVisible();
   await expectAccessible();
 });
 

@@ -11,6 +11,10 @@ export type Measured = Schemas["Measured"];
 export type Tokenization = Schemas["TokenizationOut"];
 export type Recording = Schemas["RecordingOut"];
 export type Job = Schemas["JobOut"];
+export type Probing = Schemas["ProbingOut"];
+export type LabelProbing = Schemas["LabelProbing"];
+export type SpellingProbing = Schemas["SpellingProbing"];
+export type ProbeScores = Schemas["ProbeScores"];
 export type SaesQuery = NonNullable<paths["/api/v1/saes"]["get"]["parameters"]["query"]>;
 
 const one = (id: string) => ({ params: { path: { sae_id: id } } });
@@ -41,6 +45,45 @@ export const recordingsQuery = queryOptions({
   queryKey: keys.recordings.list(all),
   queryFn: ({ signal }) => unwrapPage(api.GET("/api/v1/recordings", { params: { query: all }, signal })),
 });
+
+/** What probing this SAE found, newest first. */
+export const probingsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.saes.part(id, "probings"),
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/saes/{sae_id}/probings", { ...one(id), signal })),
+    meta: { poll: 5000 },
+  });
+
+export const probingQuery = (id: string, probing: string) =>
+  queryOptions({
+    queryKey: keys.saes.part(id, "probings", { probing }),
+    queryFn: ({ signal }) =>
+      unwrap(
+        api.GET("/api/v1/saes/{sae_id}/probings/{probing_id}", {
+          params: { path: { sae_id: id, probing_id: probing } },
+          signal,
+        }),
+      ),
+  });
+
+export const datasetsQuery = queryOptions({
+  queryKey: keys.datasets.list(all),
+  queryFn: ({ signal }) => unwrapPage(api.GET("/api/v1/datasets", { params: { query: all }, signal })),
+});
+
+/** What the documents say of themselves, key by key. */
+export const metadataQuery = (dataset: string | null) =>
+  queryOptions({
+    queryKey: keys.datasets.part(dataset ?? "", "statistics"),
+    queryFn: ({ signal }) =>
+      unwrap(
+        api.GET("/api/v1/datasets/{dataset_id}/statistics", {
+          params: { path: { dataset_id: dataset ?? "" } },
+          signal,
+        }),
+      ),
+    enabled: dataset !== null,
+  });
 
 /** Jobs that run or wait, of all kinds; those of one SAE are picked out by the page. */
 export const liveJobsQuery = queryOptions({
@@ -74,6 +117,15 @@ export function useEvaluate(saeId: string) {
   return useMutation({
     mutationFn: (body: Schemas["EvaluationRequest"]) =>
       unwrap(api.POST("/api/v1/saes/{sae_id}/evaluations", { ...one(saeId), body })),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.jobs.lists }),
+  });
+}
+
+export function useProbe(saeId: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: Schemas["ProbingRequest"]) =>
+      unwrap(api.POST("/api/v1/saes/{sae_id}/probings", { ...one(saeId), body })),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.jobs.lists }),
   });
 }

@@ -1,4 +1,5 @@
-import { FlaskConical, Plus } from "lucide-react";
+import { FlaskConical, GitCompareArrows, Plus } from "lucide-react";
+import { useState } from "react";
 import { usePages } from "@/api/usePages";
 import { StatusBadge } from "@/kit/Badge";
 import { ButtonLink } from "@/kit/Button";
@@ -72,6 +73,7 @@ const columns: readonly Column<Training>[] = [
 
 export default function TrainingsPage() {
   const { get, search, sort, change } = useView();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const group = (get("show") ?? "all") as Group;
   const { rows, isLoading, error, retry } = usePages((page, limit) =>
     trainingsQuery({
@@ -88,9 +90,16 @@ export default function TrainingsPage() {
       title="Training"
       description="An SAE learns to take a model's activations apart into latents that one can read. Each training makes one."
       actions={
-        <ButtonLink to="/training/new" variant="primary" icon={Plus}>
-          Train an SAE
-        </ButtonLink>
+        <>
+          {chosen.size > 1 && (
+            <ButtonLink to={`/training/compare?ids=${[...chosen].join(",")}`} icon={GitCompareArrows}>
+              Compare {chosen.size}
+            </ButtonLink>
+          )}
+          <ButtonLink to="/training/new" variant="primary" icon={Plus}>
+            Train an SAE
+          </ButtonLink>
+        </>
       }
     >
       <div className="mb-4 flex flex-wrap items-center gap-3">
@@ -116,6 +125,8 @@ export default function TrainingsPage() {
           rows={rows}
           rowKey={(each) => each.id}
           href={(each) => `/training/${each.id}`}
+          selected={chosen}
+          onSelect={setChosen}
           sort={sort}
           onSort={({ id, order }) => change({ sort: id, order })}
           loading={isLoading}

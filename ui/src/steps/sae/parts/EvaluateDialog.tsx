@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/kit/Button";
 import { Dialog } from "@/kit/Dialog";
@@ -6,7 +7,7 @@ import { Field } from "@/kit/Field";
 import { NumberInput } from "@/kit/inputs";
 import { Select } from "@/kit/Select";
 import { toast } from "@/kit/toast";
-import { type Evaluation, type SaeDetail, useEvaluate } from "../queries";
+import { type Evaluation, type SaeDetail, saesQuery, useEvaluate } from "../queries";
 import { TextChoice, useTexts } from "./TextChoice";
 
 type Split = Evaluation["config"]["split"];
@@ -25,6 +26,10 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
   const [tokens, setTokens] = useState<number | null>(131_072);
   const [contexts, setContexts] = useState<number | null>(64);
   const [wrong, setWrong] = useState({ tokens: false, contexts: false });
+  const [against, setAgainst] = useState("");
+  const others = (useQuery(saesQuery({ hook: sae.hook, limit: 500 })).data?.items ?? []).filter(
+    (each) => each.id !== sae.id && each.d_in === sae.d_in && each.model_name === sae.model_name,
+  );
   const chosen = texts.find(({ id }) => id === text) ?? texts[0];
   const start = () => {
     if (!chosen || tokens === null || contexts === null) return;
@@ -32,6 +37,7 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
       {
         model_id: sae.model?.id ?? null,
         tokenization_id: chosen.id,
+        against_id: against === "" ? null : against,
         config: { split, max_tokens: tokens, splice_contexts: contexts, batch_contexts: 8 },
       },
       {
@@ -102,6 +108,24 @@ export function EvaluateDialog({ sae, onClose }: { sae: SaeDetail; onClose: () =
             )}
           </Field>
         </div>
+        <Field
+          label="Compare with"
+          description={
+            others.length > 0
+              ? "Another SAE of this hook point, best one of another seed: does it have the same latents?"
+              : "There is no other SAE of this hook point. Train one with another seed to see which latents are found again."
+          }
+        >
+          {(ids) => (
+            <Select
+              {...ids}
+              value={against}
+              onChange={setAgainst}
+              disabled={others.length === 0}
+              options={[{ value: "", label: "None" }, ...others.map(({ id, name }) => ({ value: id, label: name }))]}
+            />
+          )}
+        </Field>
         {evaluate.error && <ErrorState error={evaluate.error} title="Nothing was started" compact />}
       </div>
     </Dialog>

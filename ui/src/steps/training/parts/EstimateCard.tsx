@@ -46,6 +46,15 @@ export function EstimateCard({ estimate, error, waiting, missing }: EstimateProp
               note={`${bytes(estimate.memory_available_bytes)} available`}
               tone={estimate.memory_bytes > estimate.memory_available_bytes ? "danger" : "ink"}
             />
+            <Stat
+              label="Runs on"
+              value={estimate.device === "cpu" ? "Processor" : "GPU"}
+              definition={
+                estimate.device === "cpu"
+                  ? "No GPU is found on this machine, so the processor does the work."
+                  : "The first GPU of this machine does the work."
+              }
+            />
             {estimate.device_memory_bytes > 0 && (
               <Stat
                 label="GPU memory"
