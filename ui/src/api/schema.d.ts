@@ -1577,6 +1577,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
              * @default 0.9
@@ -3481,6 +3493,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -3973,6 +3997,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -4427,6 +4463,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
@@ -6155,6 +6203,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -6953,6 +7013,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
         };
         /**
          * Trace
@@ -7090,7 +7162,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
@@ -7135,7 +7208,8 @@ export interface components {
              *       "expansion": 8,
              *       "k": 32,
              *       "aux_k": 256,
-             *       "aux_coefficient": 0.03125
+             *       "aux_coefficient": 0.03125,
+             *       "skip": false
              *     }
              */
             sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"] | components["schemas"]["MatryoshkaConfig"] | components["schemas"]["JumpReLUTrainingConfig"] | components["schemas"]["GatedTrainingConfig"] | components["schemas"]["StandardTrainingConfig"];
@@ -7160,8 +7234,8 @@ export interface components {
             accumulate: number;
             /**
              * Precision
-             * @description Format of the encoder's matrix product, the faster of the two where it is left to us. Weights, gradients and all
-             *     else are float32.
+             * @description Format of the encoder's matrix product. Left to us it is the fastest: on processors with 8-bit dot products a
+             *     screening in these, and float32 for whatever may be active; else bfloat16 or float32. All else is float32.
              * @default auto
              * @enum {string}
              */
@@ -7363,7 +7437,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
