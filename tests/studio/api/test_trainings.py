@@ -8,9 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from mistudio.artifacts.atomic import partial_of
+from mistudio.artifacts.kinds import Kind
 from mistudio.studio.db import jobs, training_metrics, trainings
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.training_metrics import COLUMNS
+from mistudio.training.layout import BEST, CHECKPOINTS
 from tests.made_up_recording import HOOK
 from tests.studio.workshop import Workshop, workshop
 
@@ -105,6 +108,27 @@ def test_what_has_not_enough_memory_is_refused_with_the_numbers(client, workshop
     estimated = client.post("/trainings/estimate", json={"recording_ids": [recording], "config": huge}).json()["data"]
     assert not estimated["fits"]
     assert estimated["problems"][0].startswith("The memory needs")
+
+
+def test_an_estimate_says_what_is_likely_to_go_wrong(client, workshop):
+    recording = workshop.recording()
+    for lr, far in ((50.0, True), (None, False)):
+        config = {"sae": {"k": 2, "d_sae": 32}, "tokens": 1000, "batch_size": 64, "lr": lr}
+        answer = client.post("/trainings/estimate", json={"recording_ids": [recording], "config": config})
+        assert answer.status_code == 200, answer.text
+        assert (
+            any(each.startswith("The learning rate 50 is far above") for each in answer.json()["data"]["advice"]) == far
+        )
+
+
+def test_lines_of_an_earlier_version_have_no_penalty(client, workshop):
+    training = started(client, workshop.recording())
+    earlier = line(11)
+    for name in ("penalty", "coefficient", "revived"):
+        del earlier[name]
+    write(workshop, training["id"], [earlier | {"step": 1}, line(11, penalty=0.5, coefficient=2.0, revived=3)])
+    curves = client.get(f"/trainings/{training['id']}/metrics").json()["data"]
+    assert [curves[name]["mean"] for name in ("penalty", "coefficient", "revived")] == [[0, 0.5], [0, 2], [0, 3]]
 
 
 def test_an_estimate_names_its_parts_and_starts_nothing(client, workshop):
@@ -208,7 +232,8 @@ def test_curves_of_few_lines_are_the_lines(client, workshop):
     assert curves["loss"]["mean"] == curves["loss"]["min"] == curves["loss"]["max"] == [1, 1 / 11, 1 / 21]
     assert (curves["lines"], curves["sampled"]) == (3, False)
     assert {each["name"] for each in curves["definitions"]} == {
-        *("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm")
+        *("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"),
+        *("penalty", "coefficient", "revived"),
     }
     assert all(each["unit"] and each["definition"] for each in curves["definitions"])
     zoomed = client.get(f"/trainings/{training['id']}/metrics", params={"start_step": 2, "end_step": 11}).json()["data"]
@@ -281,3 +306,28 @@ def test_a_finished_training_is_deleted_when_it_is_forced_and_its_sae_stays(clie
     workshop.work("analysis")
     assert client.get(f"/trainings/{training['id']}").status_code == 404
     assert client.get(f"/saes/{shown['sae']['id']}").json()["data"]["name"] == "finished"
+
+
+def test_an_sae_can_be_asked_for_from_a_checkpoint_of_a_training(client, workshop):
+    training = started(client, workshop.recording(), name="run")
+    path = f"/trainings/{training['id']}/finalize"
+    nothing = client.post(path)
+    assert (nothing.status_code, error(nothing)["message"]) == (404, "run has no checkpoint.")
+    folder = partial_of(workshop.settings.store.path(Kind.SAE, "run"))
+    for step in (10, 20):
+        (folder / CHECKPOINTS / f"step-{step:09d}").mkdir(parents=True)
+    (folder / BEST / "step-000000015").mkdir(parents=True)
+    listed = client.get(f"/trainings/{training['id']}/checkpoints").json()["data"]
+    assert ([each["step"] for each in listed["checkpoints"]], listed["best"]["step"]) == ([20, 10], 15)
+    assert client.post(path, json={"step": 11}).status_code == 404
+    asked = [client.post(path, json=body) for body in ({"step": 10}, {"best": True}, {"name": "mine"})]
+    assert [answer.status_code for answer in asked] == [202] * 3, asked[0].text
+    jobs_made = [workshop.job(answer.json()["data"]["job_id"]) for answer in asked]
+    assert [job.request["name"] for job in jobs_made] == ["run-at-10", "run-at-best", "mine"]
+    made = client.get(f"/trainings/{training['id']}/checkpoints").json()["data"]["made"]
+    assert [(each["step"], each["best"], each["sae"]) for each in made] == [
+        *((None, False, None), (None, True, None), (10, False, None))
+    ]
+    assert client.get(f"/trainings/{training['id']}").json()["data"]["job"]["kind"] == "train"
+    assert client.post(path, json={"name": "mine"}).status_code == 409
+    assert client.post(path, json={"name": "run"}).status_code == 409

@@ -20,10 +20,10 @@ from mistudio.artifacts.manifest import MANIFEST
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import events, trainings
 from mistudio.studio.queue.leftovers import number_of
-from mistudio.studio.queue.requests import Train
+from mistudio.studio.queue.requests import Finalize, Train
 from mistudio.studio.queue.runner import Runner
 from mistudio.training.config import TrainConfig
-from mistudio.training.layout import LOG, latest_checkpoint, step_of
+from mistudio.training.layout import LOG, checkpoints_of, latest_checkpoint, step_of
 from tests.made_up_recording import HOOK, made_up_recording
 from tests.studio.workshop import Workshop
 
@@ -231,3 +231,23 @@ def test_trainings_of_the_command_line_are_rebuilt_from_their_saes(workshop):
     [(training, job)] = found
     assert (training.name, job, training.sae_id) == ("by-hand", None, workshop.row("sae", "by-hand").id)
     assert workshop.lines(training.id) == log_of(sealed)
+
+
+def test_a_stopped_training_gives_an_sae_of_its_checkpoint_and_can_still_go_on(workshop):
+    training, job = workshop.train(request_of(workshop, keep_checkpoints=2))
+    workshop.begin()
+    workshop.at_step(training.id, 120)
+    workshop.command("cancel", job.id)
+    workshop.wait()
+    found = checkpoints_of(partial_of(workshop.settings.store.path(Kind.SAE, "sae")))
+    step = step_of(found[0])
+    taken = workshop.ask(
+        Finalize(training_id=training.id, step=step, name="taken"), subject=trainings.channel(training.id)
+    )
+    workshop.work("analysis")
+    assert workshop.job(taken.id).state == "completed", workshop.log(taken.id)
+    sae = workshop.row("sae", "taken")
+    assert (sae.manifest["metrics"]["finished"], sae.manifest["metrics"]["taken_at_step"]) == (False, step)
+    assert checkpoints_of(partial_of(workshop.settings.store.path(Kind.SAE, "sae"))) == found
+    workshop.index_store()
+    assert workshop.portal.run(lambda session: trainings.page(session))[1] == 1

@@ -33,6 +33,9 @@ const line = (step: number) => ({
   dead_share: 0,
   lr: 1e-4,
   gradient_norm: 1,
+  penalty: 0,
+  coefficient: 0,
+  revived: 0,
   seconds: step,
 });
 const flat = () => ({ min: [1], mean: [1], max: [1] });
@@ -48,6 +51,9 @@ const curves = (): Curves => ({
   dead_share: flat(),
   lr: flat(),
   gradient_norm: flat(),
+  penalty: flat(),
+  coefficient: flat(),
+  revived: flat(),
 });
 
 describe("a job's progress", () => {

@@ -12,7 +12,10 @@ export interface Curve {
   max: number[];
 }
 
-const NUMBERS = ["loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"] as const;
+const NUMBERS = [
+  ...(["loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"] as const),
+  ...(["penalty", "coefficient", "revived"] as const),
+] as const;
 
 /** A training's curves: `GET /trainings/{id}/metrics`. */
 export type Curves = Record<(typeof NUMBERS)[number], Curve> & {

@@ -632,7 +632,7 @@ export interface paths {
         put?: never;
         /**
          * Estimate Training
-         * @description What a training would need: memory, disk and time. Nothing is started.
+         * @description What a training would need: memory, disk and time; and what is likely to go wrong. Nothing is started.
          */
         post: operations["estimate_training"];
         delete?: never;
@@ -699,6 +699,26 @@ export interface paths {
         get: operations["get_checkpoints"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trainings/{training_id}/finalize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finalize Training
+         * @description Make an SAE from a checkpoint of a training that is not finished; the training can go on.
+         */
+        post: operations["finalize_training"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2754,6 +2774,11 @@ export interface components {
              * @description What does not fit, in words.
              */
             problems: string[];
+            /**
+             * Advice
+             * @description Of a training: what is likely to go wrong with it, a sentence each. It can be started all the same.
+             */
+            advice: string[];
         };
         /**
          * EstimatePart
@@ -3315,6 +3340,57 @@ export interface components {
             created_at: string;
             /** Job Id */
             job_id: string | null;
+        };
+        /**
+         * Finalize
+         * @description Make an SAE from a checkpoint of a training that has not ended, or did not end well.
+         */
+        Finalize: {
+            /**
+             * Name
+             * @description Name of what is made, in the store; chosen from what it is made of where not given.
+             */
+            name?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "finalize";
+            /** Training Id */
+            training_id: string;
+            /**
+             * Step
+             * @description Of which checkpoint; the newest where not given.
+             */
+            step?: number | null;
+            /**
+             * Best
+             * @description Instead of the state with the best validation, which the training was told to keep.
+             * @default false
+             */
+            best: boolean;
+        };
+        /**
+         * FinalizeRequest
+         * @description Of which state of a training an SAE is to be made.
+         */
+        FinalizeRequest: {
+            /**
+             * Name
+             * @description Of the SAE; chosen from the training's and the step where not given.
+             */
+            name?: string | null;
+            /**
+             * Step
+             * @description Of which checkpoint; the newest where not given.
+             */
+            step?: number | null;
+            /**
+             * Best
+             * @description Instead of the state with the best validation, which the training was told to keep.
+             * @default false
+             */
+            best: boolean;
         };
         /**
          * Find
@@ -3931,7 +4007,7 @@ export interface components {
          * JobRequest
          * @description Any of the requests, told apart by `kind`.
          */
-        JobRequest: components["schemas"]["DatasetAdd"] | components["schemas"]["DatasetTokenize"] | components["schemas"]["ModelAdd"] | components["schemas"]["Trace"] | components["schemas"]["Train"] | components["schemas"]["Evaluate"] | components["schemas"]["Probe"] | components["schemas"]["Find"] | components["schemas"]["Delete"] | components["schemas"]["Demo"];
+        JobRequest: components["schemas"]["DatasetAdd"] | components["schemas"]["DatasetTokenize"] | components["schemas"]["ModelAdd"] | components["schemas"]["Trace"] | components["schemas"]["Train"] | components["schemas"]["Finalize"] | components["schemas"]["Evaluate"] | components["schemas"]["Probe"] | components["schemas"]["Find"] | components["schemas"]["Delete"] | components["schemas"]["Demo"];
         /**
          * JobResult
          * @description What a job made.
@@ -4645,6 +4721,21 @@ export interface components {
             lr: number;
             /** Gradient Norm */
             gradient_norm: number;
+            /**
+             * Penalty
+             * @default 0
+             */
+            penalty: number;
+            /**
+             * Coefficient
+             * @default 0
+             */
+            coefficient: number;
+            /**
+             * Revived
+             * @default 0
+             */
+            revived: number;
             /** Seconds */
             seconds: number;
         };
@@ -6770,6 +6861,22 @@ export interface components {
             sample: components["schemas"]["MachineSample"];
         };
         /**
+         * TakenSae
+         * @description An SAE that was made from a checkpoint, or is being made.
+         */
+        TakenSae: {
+            job: components["schemas"]["JobOut"];
+            /**
+             * Step
+             * @description Of the checkpoint; null where the newest or the best was asked for.
+             */
+            step: number | null;
+            /** Best */
+            best: boolean;
+            /** @description Null until it is made, and where it is gone again. */
+            sae: components["schemas"]["Ref"] | null;
+        };
+        /**
          * TemplateGiven
          * @description A template to keep; its kind says what its configuration is.
          */
@@ -7411,9 +7518,16 @@ export interface components {
         TrainingCheckpoints: {
             /**
              * Checkpoints
-             * @description The newest one: the one before is removed when it is whole.
+             * @description Newest first; as many as the training was told to keep.
              */
             checkpoints: components["schemas"]["CheckpointOut"][];
+            /** @description The state with the best validation, where the training keeps it. */
+            best: components["schemas"]["CheckpointOut"] | null;
+            /**
+             * Made
+             * @description SAEs from its checkpoints, newest first.
+             */
+            made: components["schemas"]["TakenSae"][];
             /**
              * Every Steps
              * @description Steps between two: the most that a killed process loses.
@@ -7514,6 +7628,9 @@ export interface components {
             dead_share: components["schemas"]["Curve"];
             lr: components["schemas"]["Curve"];
             gradient_norm: components["schemas"]["Curve"];
+            penalty: components["schemas"]["Curve"];
+            coefficient: components["schemas"]["Curve"];
+            revived: components["schemas"]["Curve"];
             /**
              * Lines
              * @description Lines of the log between these steps.
@@ -7553,6 +7670,15 @@ export interface components {
             lr: number;
             /** Gradient Norm */
             gradient_norm: number;
+            /** Penalty */
+            penalty: number;
+            /** Coefficient */
+            coefficient: number;
+            /**
+             * Revived
+             * @description Since the line before.
+             */
+            revived: number;
             /**
              * Seconds
              * @description Since the training began, without pauses.
@@ -10486,6 +10612,86 @@ export interface operations {
             };
             /** @description Something in the request has a value that cannot work. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    finalize_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                training_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FinalizeRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Accepted_"];
+                };
+            };
+            /** @description There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something in the request has a value that cannot work. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description This cannot be done at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,6 +3,7 @@ import { cx } from "./cx";
 import * as format from "./format";
 import { Skeleton } from "./Skeleton";
 import { Switch } from "./Switch";
+import { Explained } from "./Tooltip";
 
 const Drawing = lazy(() => import("./LineChartDrawing"));
 
@@ -24,6 +25,8 @@ export type Point = Readonly<Record<string, number | null | undefined>>;
 export interface LineChartProps {
   /** What is seen: the figure's name. */
   label: string;
+  /** What the label means, when it is pointed at. */
+  definition?: string;
   points: readonly Point[];
   series: readonly Series[];
   /** The field along the bottom, and what it is called. */
@@ -47,7 +50,7 @@ export interface LineChartProps {
 
 /** Lines over steps or time. Recharts comes with the first chart that is shown; a table of words stands for it to readers. */
 export function LineChart(props: LineChartProps) {
-  const { label, points, series, x, height = 240, log, nothing = "No values yet." } = props;
+  const { label, definition, points, series, x, height = 240, log, nothing = "No values yet." } = props;
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [logarithmic, setLogarithmic] = useState(log === "on");
   const name = useId();
@@ -62,7 +65,7 @@ export function LineChart(props: LineChartProps) {
     <figure aria-labelledby={name} className="min-w-0">
       <figcaption className="mb-2 flex min-h-7 flex-wrap items-center justify-between gap-x-4 gap-y-1">
         <span id={name} className="text-sm font-medium text-ink-2">
-          {label}
+          {definition === undefined ? label : <Explained meaning={definition}>{label}</Explained>}
           {unit !== undefined && <span className="font-normal text-ink-3">, {unit}</span>}
         </span>
         <span className="flex flex-wrap items-center gap-x-3 gap-y-1">

@@ -2,6 +2,7 @@ import { Field, type FieldIds } from "./Field";
 import * as format from "./format";
 import { NumberInput, TextInput } from "./inputs";
 import type { FieldDescriptor } from "./jsonSchema";
+import { NumberOrWord } from "./NumberOrWord";
 import { Select } from "./Select";
 import { Switch } from "./Switch";
 
@@ -35,11 +36,33 @@ export function SchemaField(props: SchemaFieldProps) {
 
 const NONE = "";
 
-function Control({ field, value, onChange, automatic = "automatic", ids }: SchemaFieldProps & { ids: FieldIds }) {
+function Control({
+  field,
+  label,
+  value,
+  onChange,
+  automatic = "automatic",
+  ids,
+}: SchemaFieldProps & { ids: FieldIds }) {
   const placeholder = field.nullable ? automatic : undefined;
   switch (field.kind) {
     case "integer":
     case "number":
+      if (field.orWords)
+        return (
+          <NumberOrWord
+            ids={ids}
+            label={label}
+            choices={[
+              ...(field.nullable ? [{ value: null, label: format.words(automatic) }] : []),
+              ...field.orWords.map((word) => ({ value: word, label: format.words(word) })),
+            ]}
+            value={value}
+            onChange={onChange}
+            min={field.min ?? field.above}
+            max={field.max ?? field.below}
+          />
+        );
       return (
         <NumberInput
           {...ids}

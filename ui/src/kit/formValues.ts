@@ -58,6 +58,7 @@ function problemOf(field: FieldDescriptor, value: unknown, path: string): Record
     }
     case "integer":
     case "number": {
+      if (typeof value === "string" && field.orWords?.includes(value)) return {};
       const wrong =
         typeof value === "number" && !Number.isNaN(value) ? outside(field, value) : "This must be a number.";
       return wrong === undefined ? {} : { [path]: wrong };

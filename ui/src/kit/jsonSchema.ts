@@ -46,7 +46,7 @@ export interface Bounds {
 /** One field of a form. */
 export type FieldDescriptor = Common &
   (
-    | ({ kind: "integer" | "number"; unit?: string } & Bounds)
+    | ({ kind: "integer" | "number"; unit?: string; orWords?: readonly string[] } & Bounds)
     | { kind: "boolean" }
     | { kind: "string"; minLength: number }
     | { kind: "enum"; options: readonly string[] }
@@ -80,6 +80,10 @@ function describe(name: string, schema: JsonSchema, root: object, required: bool
   };
   const variants = inner.oneOf ?? (real.length > 1 && real.every(({ properties }) => properties) ? real : undefined);
   if (variants) return { ...common, ...unionOf(variants, inner.discriminator?.propertyName, root) };
+  const number = real.find(({ type }) => type === "number" || type === "integer");
+  const others = real.filter((each) => each !== number).map((each) => each.const);
+  if (number && others.length > 0 && others.every((each) => typeof each === "string"))
+    return { ...common, kind: number.type === "integer" ? "integer" : "number", orWords: others, ...boundsOf(number) };
   if (inner.enum) return { ...common, kind: "enum", options: inner.enum.filter((each) => each !== null).map(String) };
   switch (inner.type) {
     case "integer":

@@ -6,9 +6,11 @@ from itertools import count
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
+from pydantic import Field
 
+from mistudio.config import Config
 from mistudio.errors import ArtifactExists, NotAllowedNow, NotFound
-from mistudio.studio.db import trainings
+from mistudio.studio.db import jobs, trainings
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
@@ -27,7 +29,7 @@ from mistudio.studio.queue.enqueue import DEVICE, create
 from mistudio.studio.queue.inputs import TrainInputs, train_inputs
 from mistudio.studio.queue.names import free_name, slug
 from mistudio.studio.queue.reconcile import reconcile
-from mistudio.studio.queue.requests import Train
+from mistudio.studio.queue.requests import Finalize, Name, Train
 
 router = APIRouter(prefix="/trainings", tags=["trainings"])
 
@@ -50,6 +52,17 @@ _EXAMPLES = {
     },
 }
 Wanted = Annotated[Train, Body(openapi_examples=_EXAMPLES)]
+
+
+class FinalizeRequest(Config):
+    """Of which state of a training an SAE is to be made."""
+
+    name: Name | None = None
+    """Of the SAE; chosen from the training's and the step where not given."""
+    step: int | None = Field(default=None, ge=0)
+    """Of which checkpoint; the newest where not given."""
+    best: bool = False
+    """Instead of the state with the best validation, which the training was told to keep."""
 
 
 @router.get("")
@@ -100,7 +113,7 @@ async def start_training(request: Wanted, studio: Studio, transaction: Transacti
 
 @router.post("/estimate", responses=errors(404))
 async def estimate_training(request: Wanted, studio: Studio, transaction: Transaction) -> Data[EstimateOut]:
-    """What a training would need: memory, disk and time. Nothing is started."""
+    """What a training would need: memory, disk and time; and what is likely to go wrong. Nothing is started."""
     inputs = await train_inputs(transaction.session, request)
     return Data(data=await estimate_out(studio, transaction.session, inputs.request))
 
@@ -132,6 +145,37 @@ async def get_checkpoints(training_id: str, studio: Studio, transaction: Transac
     """What the training has on disk: its checkpoint, and the SAE once it is finished."""
     training = await _find(transaction.session, training_id)
     return Data(data=await checkpoints_of(transaction.session, studio.settings.store, training))
+
+
+@router.post("/{training_id}/finalize", status_code=202, responses=errors(404, 409, 503, 507))
+async def finalize_training(
+    training_id: str,
+    studio: Studio,
+    transaction: Transaction,
+    wanted: Annotated[FinalizeRequest | None, Body(examples=[{"step": 500}])] = None,
+) -> Data[Accepted]:
+    """Make an SAE from a checkpoint of a training that is not finished; the training can go on."""
+    session, wanted = transaction.session, wanted or FinalizeRequest()
+    training = await _find(session, training_id)
+    found = await checkpoints_of(session, studio.settings.store, training)
+    if found.sae is not None:
+        raise NotAllowedNow(f"{training.name} is finished.", remedy=f"Use its SAE, {found.sae.name}.")
+    states = [found.best] if wanted.best else found.checkpoints
+    there = [each for each in states if each is not None and wanted.step in (None, each.step)]
+    if not there:
+        which = "best state" if wanted.best else "checkpoint" if wanted.step is None else f"checkpoint of {wanted.step}"
+        raise NotFound(f"{training.name} has no {which}.", remedy="List its checkpoints, or let it train longer.")
+    ending = "best" if wanted.best else str(there[0].step)
+    request = Finalize(training_id=training.id, **wanted.model_dump())
+    name = wanted.name or await free_name(session, studio.settings, request, f"{training.name}-at-{ending}")
+    if await trainings.named(session, name) or await jobs.makes(session, "finalize", name):
+        raise ArtifactExists(f"The name {name!r} is taken.", remedy="Choose another name.")
+    request = request.model_copy(update={"name": name})
+    check_fit(await estimate_out(studio, session, request))
+    title, subject = f"Make an SAE of {training.name} at {ending}", trainings.channel(training.id)
+    job = await create(session, studio.settings, request, title=title, subject=subject)
+    transaction.created.append(job)
+    return Data(data=accepted(job))
 
 
 @router.post("/{training_id}/pause", responses=errors(404, 409))

@@ -232,7 +232,7 @@ async def _index_trainings(session: Session, saes: list[Artifact]) -> list[Broke
             named.sae_id = artifact.manifest.id
         elif mine is not None and named is None:
             mine.name = artifact.path.name
-        elif mine is None and named is None and (artifact.path / _LOG).is_file():
+        elif mine is None and named is None and (artifact.path / _LOG).is_file() and _is_finished(artifact):
             try:
                 training, lines = _training_of(artifact)
             except _UNREADABLE as error:
@@ -243,6 +243,11 @@ async def _index_trainings(session: Session, saes: list[Artifact]) -> list[Broke
     await session.flush()
     await training_metrics.write_all(session, logs)
     return broken
+
+
+def _is_finished(sae: Artifact) -> bool:
+    """Whether its training ended with it; one that is made from a checkpoint belongs to a training that may go on."""
+    return sae.manifest.metrics.get("finished") is not False
 
 
 def _training_of(sae: Artifact) -> tuple[Training, list[dict[str, Any]]]:

@@ -49,14 +49,20 @@ class TrainingMetric(Base):
     dead_share: Mapped[float] = mapped_column(Double)
     lr: Mapped[float] = mapped_column(Double)
     gradient_norm: Mapped[float] = mapped_column(Double)
+    penalty: Mapped[float] = mapped_column(Double)
+    coefficient: Mapped[float] = mapped_column(Double)
+    revived: Mapped[float] = mapped_column(Double)
     seconds: Mapped[float] = mapped_column(Double)
 
 
 BLOCK_STEPS = 16
 """Steps that a block sums up."""
 COLUMNS = tuple(column.key for column in TrainingMetric.__table__.columns if column.key != "training_id")
-CURVES = ("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm")
+_LATER = ("penalty", "coefficient", "revived")
+"""What the logs of earlier versions do not have: it was 0 then."""
+CURVES = ("loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm", *_LATER)
 """The columns that are drawn over the steps."""
+_NOTHING = dict.fromkeys(_LATER, 0.0)
 _SUMS: Mapping[str, Any] = {"min": func.min, "sum": func.sum, "max": func.max}
 _BLOCKS = Table(
     "training_metric_blocks",
@@ -87,7 +93,7 @@ async def write(session: Session, training_id: str, lines: Iterable[Mapping[str,
 async def write_all(session: Session, logs: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
     """Keep lines of the logs of several trainings."""
     rows = [
-        {"training_id": training_id, **{name: line[name] for name in COLUMNS}}
+        {"training_id": training_id, **_NOTHING, **{name: line[name] for name in COLUMNS if name in line}}
         for training_id, lines in logs.items()
         for line in lines
     ]

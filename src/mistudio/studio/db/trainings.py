@@ -106,6 +106,12 @@ async def page(
     return [(training, mine) for training, mine in rows], int(total or 0)
 
 
+async def finalizations(session: Session, training_id: str) -> list[Job]:
+    """The jobs that made SAEs from its checkpoints, or are to, newest first."""
+    mine = and_(Job.subject == channel(training_id), Job.kind == "finalize")
+    return list(await session.scalars(select(Job).where(mine).order_by(Job.created_at.desc())))
+
+
 async def newest_job(session: Session, training_id: str) -> Job | None:
     """The job that decides a training's state; None if the command line ran it."""
     mine = and_(Job.subject == channel(training_id), Job.kind == "train")

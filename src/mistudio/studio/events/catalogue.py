@@ -89,6 +89,9 @@ class MetricPoint(Payload):
     dead_share: float
     lr: float
     gradient_norm: float
+    penalty: float = 0.0
+    coefficient: float = 0.0
+    revived: float = 0.0
     seconds: float
 
 

@@ -21,8 +21,10 @@ from mistudio.studio.http.dependencies import StudioState
 from mistudio.studio.http.schemas import ApiModel
 from mistudio.studio.queue.enqueue import DEVICE
 from mistudio.studio.queue.estimates import estimate
-from mistudio.studio.queue.requests import Request
+from mistudio.studio.queue.inputs import train_inputs
+from mistudio.studio.queue.requests import Request, Train
 from mistudio.studio.sampling.gpus import Gpus
+from mistudio.training.advice import advice
 
 _GPUS = Gpus()
 _ENGINE_SECONDS = 0.5
@@ -64,6 +66,8 @@ class EstimateOut(ApiModel):
     fits: bool
     problems: list[str]
     """What does not fit, in words."""
+    advice: list[str]
+    """Of a training: what is likely to go wrong with it, a sentence each. It can be started all the same."""
 
 
 async def estimate_out(studio: StudioState, session: Session, request: Request) -> EstimateOut:
@@ -105,7 +109,15 @@ async def estimate_out(studio: StudioState, session: Session, request: Request) 
         disk_free_bytes=disk,
         fits=not problems,
         problems=problems,
+        advice=await _advice(session, request),
     )
+
+
+async def _advice(session: Session, request: Request) -> list[str]:
+    if not isinstance(request, Train):
+        return []
+    found = await train_inputs(session, request)
+    return [each.sentence for each in advice(found.request.config, found.d_in, found.tokens)]
 
 
 def check_fit(needed: EstimateOut) -> None:

@@ -33,6 +33,9 @@ class TrainingCurves(ApiModel):
     dead_share: Curve
     lr: Curve
     gradient_norm: Curve
+    penalty: Curve
+    coefficient: Curve
+    revived: Curve
     lines: int
     """Lines of the log between these steps."""
     sampled: bool

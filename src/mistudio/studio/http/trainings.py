@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mistudio.artifacts.atomic import partial_of
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
-from mistudio.sae.config import TopKConfig
-from mistudio.studio.db import artifacts, training_metrics
+from mistudio.sae.config import TopKConfig, TrainableConfig
+from mistudio.studio.db import artifacts, training_metrics, trainings
 from mistudio.studio.db.jobs import Job
 from mistudio.studio.db.lifecycle import JobState
 from mistudio.studio.db.session import Session
@@ -23,7 +23,11 @@ from mistudio.studio.http.jobs import JobOut, job_out
 from mistudio.studio.http.references import Ref, References
 from mistudio.studio.http.schemas import ApiModel
 from mistudio.training.config import TrainConfig
-from mistudio.training.layout import CHECKPOINTS, step_of
+from mistudio.training.layout import BEST, CHECKPOINTS, step_of
+
+_CLASSES = [get_args(each)[0] for each in get_args(get_args(TrainableConfig)[0])]
+_OPTIONS = {each.model_fields["architecture"].default: each for each in _CLASSES}
+"""What can be said of each architecture."""
 
 
 class TrainingLine(ApiModel):
@@ -39,6 +43,10 @@ class TrainingLine(ApiModel):
     dead_share: float
     lr: float
     gradient_norm: float
+    penalty: float
+    coefficient: float
+    revived: float
+    """Since the line before."""
     seconds: float
     """Since the training began, without pauses."""
 
@@ -99,11 +107,26 @@ class CheckpointOut(ApiModel):
     created_at: datetime
 
 
+class TakenSae(ApiModel):
+    """An SAE that was made from a checkpoint, or is being made."""
+
+    job: JobOut
+    step: int | None
+    """Of the checkpoint; null where the newest or the best was asked for."""
+    best: bool
+    sae: Ref | None
+    """Null until it is made, and where it is gone again."""
+
+
 class TrainingCheckpoints(ApiModel):
     """What the training has on disk."""
 
     checkpoints: list[CheckpointOut]
-    """The newest one: the one before is removed when it is whole."""
+    """Newest first; as many as the training was told to keep."""
+    best: CheckpointOut | None
+    """The state with the best validation, where the training keeps it."""
+    made: list[TakenSae]
+    """SAEs from its checkpoints, newest first."""
     every_steps: int
     """Steps between two: the most that a killed process loses."""
     sae: Ref | None
@@ -122,17 +145,35 @@ async def checkpoints_of(session: Session, store: LocalStore, training: Training
     """What a training has on disk."""
     row = await artifacts.get(session, "sae", training.sae_id) if training.sae_id else None
     config = config_of(training)
-    folder = partial_of(store.path(Kind.SAE, training.name)) / CHECKPOINTS
-    found = [] if row is not None else await asyncio.to_thread(_checkpoints, folder, config.batch_size)
+    folder = partial_of(store.path(Kind.SAE, training.name))
+    found = [] if row is not None else await asyncio.to_thread(_states, folder / CHECKPOINTS, config.batch_size)
+    best = [] if row is not None else await asyncio.to_thread(_states, folder / BEST, config.batch_size)
     return TrainingCheckpoints(
         checkpoints=found,
+        best=best[0] if best else None,
+        made=await _made_of(session, training),
         every_steps=config.checkpoint_steps(),
         sae=Ref(id=row.id, name=row.name) if row is not None else None,
         sae_bytes=row.bytes if row is not None else None,
     )
 
 
-def _checkpoints(folder: Path, batch_size: int) -> list[CheckpointOut]:
+async def _made_of(session: Session, training: Training) -> list[TakenSae]:
+    jobs = await trainings.finalizations(session, training.id)
+    ids = {job.id: str(job.result["id"]) for job in jobs if job.result}
+    names = await References.read(session, {"sae": set(ids.values())})
+    return [
+        TakenSae(
+            job=job_out(job),
+            step=job.request.get("step"),
+            best=bool(job.request.get("best")),
+            sae=names("sae", ids.get(job.id)),
+        )
+        for job in jobs
+    ]
+
+
+def _states(folder: Path, batch_size: int) -> list[CheckpointOut]:
     found = []
     for path in sorted(folder.glob("step-*"), reverse=True):
         # The training may remove it at this moment.
@@ -149,7 +190,8 @@ def config_of(training: Training) -> TrainConfig:
     given: dict[str, Any] = training.request.get("config") or {}
     known = {name: value for name, value in given.items() if name in TrainConfig.model_fields}
     if isinstance(sae := known.get("sae"), dict):
-        known["sae"] = {name: value for name, value in sae.items() if name in TopKConfig.model_fields}
+        fields = _OPTIONS.get(str(sae.get("architecture")), TopKConfig).model_fields
+        known["sae"] = {name: value for name, value in sae.items() if name in fields}
     return TrainConfig.model_validate(known)
 
 

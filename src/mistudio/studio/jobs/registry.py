@@ -12,6 +12,7 @@ _FUNCTIONS = {
     "model_add": ("language_models", "add"),
     "trace": ("activations", "trace"),
     "train": ("training", "train"),
+    "finalize": ("finalizing", "finalize"),
     "evaluate": ("evaluation", "evaluate"),
     "probe": ("probing", "probe"),
     "find": ("features", "find"),

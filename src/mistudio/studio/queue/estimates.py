@@ -12,16 +12,18 @@ from mistudio.activations.config import StreamConfig
 from mistudio.activations.estimate import RunningModel
 from mistudio.corpora import estimate as corpora
 from mistudio.demo import estimate as demo
+from mistudio.errors import NotFound
 from mistudio.evaluation import estimate as evaluations
 from mistudio.evaluation.probing import estimate as probings
 from mistudio.features import estimate as features
-from mistudio.hardware import Estimate, Reached, processor_has_bfloat16
+from mistudio.hardware import Estimate, Part, Reached, processor_has_bfloat16
 from mistudio.language_models import estimate as language_models
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.sae.config import TopKConfig
 from mistudio.studio.db import artifacts
 from mistudio.studio.db.artifacts import Dataset, Model, Recording, Sae, Tokenization
 from mistudio.studio.db.session import Session
+from mistudio.studio.db.trainings import get as get_training
 from mistudio.studio.queue.inputs import (
     TrainInputs,
     evaluate_inputs,
@@ -38,6 +40,7 @@ from mistudio.studio.queue.requests import (
     DatasetTokenize,
     Demo,
     Evaluate,
+    Finalize,
     Find,
     ModelAdd,
     Probe,
@@ -63,6 +66,8 @@ async def estimate(session: Session, request: Request, device: str = "cpu") -> E
     """
     if isinstance(request, Train):
         return await _training(session, await train_inputs(session, request), device)
+    if isinstance(request, Finalize):
+        return await _finalizing(session, request)
     if isinstance(request, Trace):
         return await _recording(session, request, device)
     if isinstance(request, Evaluate):
@@ -124,6 +129,20 @@ async def _training(session: Session, inputs: TrainInputs, device: str) -> Estim
         half_precision=device != "cpu" or processor_has_bfloat16(),
         reached=reached,
         model_reached=model_reached,
+    )
+
+
+async def _finalizing(session: Session, request: Finalize) -> Estimate:
+    training = await get_training(session, request.training_id)
+    if training is None:
+        raise NotFound(f"There is no training {request.training_id!r}.", remedy="List the trainings.")
+    width = TrainConfig.model_validate(training.request["config"]).sae.width(training.d_in)
+    weights = 8 * training.d_in * width
+    return Estimate(
+        memory=(
+            Part("The checkpoint", 6 * weights, "encoder, decoder and Adam's two moments of each, read and put in"),
+        ),
+        disk=(Part("The SAE", weights, "encoder and decoder, as float32"),),
     )
 
 

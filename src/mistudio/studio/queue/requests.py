@@ -115,6 +115,19 @@ class Train(Request):
         return self
 
 
+class Finalize(Request):
+    """Make an SAE from a checkpoint of a training that has not ended, or did not end well."""
+
+    queue: ClassVar[Queue] = "analysis"
+    makes: ClassVar[Entity | None] = "sae"
+    kind: Literal["finalize"] = "finalize"
+    training_id: str
+    step: int | None = Field(default=None, ge=0)
+    """Of which checkpoint; the newest where not given."""
+    best: bool = False
+    """Instead of the state with the best validation, which the training was told to keep."""
+
+
 class Evaluate(Request):
     """Measure an SAE on text that it was not trained on."""
 
@@ -174,7 +187,7 @@ class Demo(Request):
 
 
 AnyRequest = Annotated[
-    DatasetAdd | DatasetTokenize | ModelAdd | Trace | Train | Evaluate | Probe | Find | Delete | Demo,
+    DatasetAdd | DatasetTokenize | ModelAdd | Trace | Train | Finalize | Evaluate | Probe | Find | Delete | Demo,
     Field(discriminator="kind"),
 ]
 

@@ -5,6 +5,7 @@ export const kinds: Record<string, string> = {
   model_add: "Add model",
   trace: "Record activations",
   train: "Train an SAE",
+  finalize: "Make an SAE from a checkpoint",
   evaluate: "Evaluate",
   probe: "Probe",
   find: "Find features",

@@ -11,7 +11,10 @@ import TrainingsPage from "./Page";
 import { pointsOf, type Run } from "./parts/ComparedCurves";
 import type { Curves } from "./queries";
 
-const names = ["loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"] as const;
+const names = [
+  ...(["loss", "auxiliary_loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"] as const),
+  ...(["penalty", "coefficient", "revived"] as const),
+];
 const curves = (steps: number[], batch: number, fvu: number): Curves =>
   ({
     training_id: "any",
@@ -84,7 +87,18 @@ it("draws a line a training in each chart, and adds what comes while one runs", 
   const chart = within(await screen.findByRole("figure", { name: /^FVU/ }));
   expect(chart.getByText(/name-of-a: from 0.5 at Tokens 5.12k to 0.5 at Tokens 10.2k/)).toBeInTheDocument();
   expect(chart.getByText(/name-of-b: from 0.4 at Tokens 5.12k to 0.4 at Tokens 15.4k/)).toBeInTheDocument();
-  const point = { ...line, step: 40, tokens: 20_480, fvu: 0.1, auxiliary_loss: 0, gradient_norm: 1, seconds: 9 };
+  const point = {
+    ...line,
+    step: 40,
+    tokens: 20_480,
+    fvu: 0.1,
+    auxiliary_loss: 0,
+    gradient_norm: 1,
+    penalty: 0,
+    coefficient: 0,
+    revived: 0,
+    seconds: 9,
+  };
   const data = { type: "training.metrics", training_id: "a", points: [point] };
   act(() => applyEvents(client, [{ seq: 1, channel: "trainings/a", type: data.type, data } as unknown as Delivery]));
   expect(await chart.findByText(/name-of-a: from 0.5 at Tokens 5.12k to 0.1 at Tokens 20.5k/)).toBeInTheDocument();

@@ -3,10 +3,12 @@ import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import { createQueryClient } from "@/api/queryClient";
+import { fieldsOf } from "@/kit/jsonSchema";
 import document from "../../../openapi.json";
 import { draw, expectAccessible } from "../../../tests/draw";
 import { failure, fakeStudio, list } from "../../../tests/studio";
 import NewTrainingPage from "./NewPage";
+import { groupOf, labels } from "./optionNames";
 
 const recording = { id: "recording-1", name: "recorded", tokens: 900, model: null, hooks: [{ hook: "resid_post.1" }] };
 const model = { id: "model-1", name: "tiny", n_layers: 2 };
@@ -14,7 +16,7 @@ const dataset = { id: "dataset-1", name: "stories", documents: 9 };
 const estimate = {
   ...{ kind: "train", memory: [], memory_bytes: 1, device: "cpu", device_memory: [], device_memory_bytes: 0 },
   ...{ disk: [], disk_bytes: 1, seconds: 60, seconds_basis: "", facts: {}, memory_available_bytes: 9 },
-  ...{ device_memory_available_bytes: null, disk_free_bytes: 9, fits: true, problems: [] },
+  ...{ device_memory_available_bytes: null, disk_free_bytes: 9, fits: true, problems: [], advice: [] },
 };
 const answers = {
   "GET /api/openapi.json": () => Response.json(document),
@@ -56,7 +58,10 @@ it("says which number is wrong, and warns of a learning rate that is far too hig
     expect(screen.getAllByText(/Training tokens: (More than 0|This must be a number)/)).not.toHaveLength(0);
     expect(start()).toBeDisabled();
   }
-  await userEvent.type(screen.getByLabelText("Learning rate"), "1000");
+  await userEvent.selectOptions(screen.getByLabelText("Learning rate"), "A number");
+  const rate = screen.getByLabelText("Learning rate, as a number");
+  await userEvent.clear(rate);
+  await userEvent.type(rate, "1000");
   expect(screen.getByText(/Far above what trains/)).toBeVisible();
 });
 
@@ -115,4 +120,53 @@ it("explains every architecture and can start it as it stands", async () => {
     expect(screen.getByText(architectures[each]?.about ?? "nothing")).toBeVisible();
     await waitFor(() => expect(start()).toBeEnabled());
   }
+});
+
+it("gives every option a name and a group", () => {
+  const fields = fieldsOf(document.components.schemas.TrainConfig, document);
+  const paths = fields.flatMap((field) => [
+    field.name,
+    ...(field.kind === "object" ? field.fields.map(({ name }) => `${field.name}.${name}`) : []),
+    ...(field.kind === "union"
+      ? Object.values(field.variants).flatMap((each) => each.map(({ name }) => `${field.name}.${name}`))
+      : []),
+  ]);
+  expect(paths.filter((path) => !(path in labels))).toEqual([]);
+  const above = ["tokens", "lr"];
+  expect(
+    fields.filter(({ name, kind }) => kind === "other" || (!above.includes(name) && groupOf(name).title === "More")),
+  ).toEqual([]);
+});
+
+it("sends options of every group as they were set", async () => {
+  const asked = fakeStudio({ ...answers, "POST /trainings": { id: "training-1", job: { subject: null } } });
+  show();
+  await waitFor(() => expect(start()).toBeEnabled());
+  await userEvent.selectOptions(screen.getByLabelText("Learning rate"), "Search for it first");
+  for (const group of ["Learning", "Data and memory", "Checkpoints and validation"])
+    await userEvent.click(screen.getByText(group));
+  await userEvent.selectOptions(screen.getByLabelText("Fall of the learning rate"), "cosine");
+  await userEvent.selectOptions(screen.getByLabelText("Normalisation"), "whiten");
+  const kept = screen.getByLabelText("Checkpoints kept");
+  await userEvent.clear(kept);
+  await userEvent.type(kept, "3");
+  await userEvent.type(screen.getByLabelText("Validate every"), "50");
+  await userEvent.click(screen.getByRole("switch", { name: "Keep the best state" }));
+  await waitFor(() => expect(start()).toBeEnabled());
+  await userEvent.click(start());
+  await waitFor(() => expect(asked.some(({ path, method }) => path === "/trainings" && method === "POST")).toBe(true));
+  expect(asked.find(({ path, method }) => path === "/trainings" && method === "POST")?.body).toMatchObject({
+    config: {
+      ...{ lr: "auto", lr_schedule: "cosine", normalisation: "whiten", keep_checkpoints: 3 },
+      validation: { validate_every: 50, keep_best: true, finish_with: "last" },
+    },
+  });
+});
+
+it("shows advice and lets the training be started all the same", async () => {
+  const sentence = "The data is passed over 40 times: new text is worth more than further passes.";
+  fakeStudio({ ...answers, "POST /trainings/estimate": { ...estimate, advice: [sentence] } });
+  show();
+  expect(await screen.findByText(sentence)).toBeVisible();
+  expect(start()).toBeEnabled();
 });

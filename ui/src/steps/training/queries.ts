@@ -2,12 +2,14 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 import { api, unwrap, unwrapPage } from "@/api/client";
 import { keys } from "@/api/keys";
 import type { components, paths } from "@/api/schema";
-import { toastError } from "@/kit/toast";
+import { toast, toastError } from "@/kit/toast";
 
 type Schemas = components["schemas"];
 export type Training = Schemas["TrainingOut"];
 export type Curves = Schemas["TrainingCurves"];
 export type TrainRequest = Schemas["Train"];
+export type Checkpoint = Schemas["CheckpointOut"];
+export type TakenSae = Schemas["TakenSae"];
 export type Estimate = Schemas["EstimateOut"];
 export type TrainingsQuery = NonNullable<paths["/api/v1/trainings"]["get"]["parameters"]["query"]>;
 
@@ -76,6 +78,30 @@ export function useCommand() {
     onSettled: () =>
       Promise.all([
         client.invalidateQueries({ queryKey: keys.trainings.all }),
+        client.invalidateQueries({ queryKey: keys.jobs.lists }),
+      ]),
+  });
+}
+
+/** Make an SAE from a checkpoint, or from the best state. */
+export function useFinalize(training: Training) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (wanted: { step: number } | { best: true }) =>
+      unwrap(
+        api.POST("/api/v1/trainings/{training_id}/finalize", { ...one(training.id), body: { best: false, ...wanted } }),
+      ),
+    onSuccess: ({ job }) =>
+      toast({
+        tone: "info",
+        title: job.title,
+        text: "It takes a moment.",
+        link: { text: "Watch", to: `/jobs/${job.id}` },
+      }),
+    onError: (error) => toastError("The SAE could not be asked for", error),
+    onSettled: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: keys.trainings.part(training.id, "checkpoints") }),
         client.invalidateQueries({ queryKey: keys.jobs.lists }),
       ]),
   });

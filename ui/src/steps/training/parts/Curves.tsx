@@ -6,9 +6,21 @@ import { LineChart, type Point, type Series } from "@/kit/LineChart";
 import { SkeletonText } from "@/kit/Skeleton";
 import { type Curves, curvesQuery } from "../queries";
 
-type Name = "loss" | "fvu" | "l0" | "dead_share" | "lr" | "gradient_norm";
+const names = [
+  ...(["loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"] as const),
+  ...(["penalty", "coefficient", "revived"] as const),
+];
+type Name = (typeof names)[number];
 
-const charts: readonly { label: string; series: readonly (Series & { key: Name })[]; log?: "offered" | "on" }[] = [
+interface Chart {
+  label: string;
+  series: readonly (Series & { key: Name })[];
+  log?: "offered" | "on";
+  /** Only where it is ever other than 0: the architecture, or the way in which latents are revived, has it. */
+  ifAny?: boolean;
+}
+
+const charts: readonly Chart[] = [
   { label: "FVU: variance that the SAE does not explain", series: [{ key: "fvu", name: "FVU" }], log: "offered" },
   { label: "Loss: mean squared error", series: [{ key: "loss", name: "Loss" }], log: "offered" },
   { label: "L0: active latents per token", series: [{ key: "l0", name: "L0" }] },
@@ -18,12 +30,27 @@ const charts: readonly { label: string; series: readonly (Series & { key: Name }
   },
   { label: "Learning rate", series: [{ key: "lr", name: "Learning rate", format: (value) => number(value) }] },
   { label: "Gradient norm", series: [{ key: "gradient_norm", name: "Norm" }], log: "offered" },
+  { label: "Penalty: what active latents cost", series: [{ key: "penalty", name: "Penalty" }], ifAny: true },
+  {
+    label: "Coefficient: weight of the penalty",
+    series: [{ key: "coefficient", name: "Coefficient" }],
+    log: "offered",
+    ifAny: true,
+  },
+  {
+    label: "Revived: dead latents that became active again since the line before",
+    series: [{ key: "revived", name: "Revived", unit: "latents" }],
+    ifAny: true,
+  },
 ];
 
 /** The live curves of a training. */
 export function TrainingCurves({ id }: { id: string }) {
   const { data, error, isPending, refetch } = useQuery(curvesQuery(id));
   const points = data ? pointsOf(data) : [];
+  const shown = charts.filter(
+    ({ ifAny, series }) => !ifAny || series.some(({ key }) => data?.[key].max.some((value) => value !== 0)),
+  );
   return (
     <Card
       title="Curves"
@@ -39,7 +66,7 @@ export function TrainingCurves({ id }: { id: string }) {
         <ErrorState error={error} onRetry={() => void refetch()} compact />
       ) : (
         <div className="grid gap-x-8 gap-y-6 lg:grid-cols-2">
-          {charts.map(({ label, series, log }) => (
+          {shown.map(({ label, series, log }) => (
             <LineChart
               key={label}
               label={label}
@@ -48,6 +75,7 @@ export function TrainingCurves({ id }: { id: string }) {
               x={{ key: "step", name: "Step", format: count }}
               height={190}
               sync="training"
+              definition={data.definitions.find(({ name }) => name === series[0]?.key)?.definition}
               nothing="The first line comes after a few steps."
               {...(log ? { log } : {})}
             />
@@ -59,7 +87,6 @@ export function TrainingCurves({ id }: { id: string }) {
 }
 
 function pointsOf(curves: Curves): readonly Point[] {
-  const names: readonly Name[] = ["loss", "fvu", "l0", "dead_share", "lr", "gradient_norm"];
   return curves.steps.map((step, place) => ({
     step,
     ...Object.fromEntries(names.map((name) => [name, curves[name].mean[place]])),

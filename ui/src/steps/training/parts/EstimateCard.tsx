@@ -78,6 +78,15 @@ export function EstimateCard({ estimate, error, waiting, missing }: EstimateProp
               {problem}
             </p>
           ))}
+          {estimate.advice.length > 0 && (
+            <ul aria-label="Advice" className="mt-3 grid gap-2">
+              {estimate.advice.map((sentence) => (
+                <li key={sentence} className="rounded-lg bg-warn-soft p-3 text-sm text-ink">
+                  {sentence}
+                </li>
+              ))}
+            </ul>
+          )}
           <div className="mt-4">
             <Disclosure title="What needs memory">
               <dl className="grid grid-cols-[1fr_auto] gap-x-4 gap-y-1.5 text-sm">

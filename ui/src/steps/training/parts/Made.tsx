@@ -1,11 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
 import { ButtonLink } from "@/kit/Button";
 import { Card } from "@/kit/Card";
 import { Facts, Named } from "@/kit/Facts";
-import { bytes, count, plural } from "@/kit/format";
-import { RelativeTime } from "@/kit/RelativeTime";
-import { checkpointsQuery, type Training } from "../queries";
+import { count, plural } from "@/kit/format";
+import type { Training } from "../queries";
 import { architectures } from "../architectures";
+import { Checkpoints } from "./Checkpoints";
 
 /** What the training is of, as a list of facts with links. */
 export function MadeOf({ training }: { training: Training }) {
@@ -42,9 +41,8 @@ export function MadeOf({ training }: { training: Training }) {
   );
 }
 
-/** The checkpoint on disk, or the finished SAE and what to do with it. */
+/** The checkpoints on disk, or the finished SAE and what to do with it. */
 export function Outcome({ training }: { training: Training }) {
-  const { data } = useQuery(checkpointsQuery(training.id));
   if (training.sae)
     return (
       <Card
@@ -57,23 +55,5 @@ export function Outcome({ training }: { training: Training }) {
         }
       />
     );
-  const newest = data?.checkpoints[0];
-  return (
-    <Card
-      title="Checkpoint"
-      description={
-        data === undefined
-          ? undefined
-          : `Saved every ${plural(data.every_steps, "step")} and at every pause: the most that is lost if the machine stops.`
-      }
-    >
-      {newest ? (
-        <p className="text-sm text-ink-2">
-          Step {count(newest.step)}, {bytes(newest.bytes)}, <RelativeTime at={newest.created_at} />
-        </p>
-      ) : (
-        <p className="text-sm text-ink-3">None yet.</p>
-      )}
-    </Card>
-  );
+  return <Checkpoints training={training} />;
 }

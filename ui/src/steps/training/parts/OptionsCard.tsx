@@ -6,14 +6,11 @@ import { type FormValues, recordOf, variantOf } from "@/kit/formValues";
 import { short } from "@/kit/format";
 import { NumberInput } from "@/kit/inputs";
 import type { FieldDescriptor } from "@/kit/jsonSchema";
-import { SchemaForm } from "@/kit/SchemaForm";
 import { Select } from "@/kit/Select";
 import { architectures } from "../architectures";
-import { labels, units, whenEmpty } from "../optionNames";
 import { templatesQuery } from "../newQueries";
-
-/** Above it Adam diverges on any SAE. */
-const HIGH_LR = 0.1;
+import { LearningRate } from "./LearningRate";
+import { MoreOptions } from "./MoreOptions";
 
 interface OptionsProps {
   fields: readonly FieldDescriptor[];
@@ -42,7 +39,6 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
     const kept = Object.entries(sae).filter(([name]) => name !== union.tag && name in next);
     onChange({ ...values, sae: { ...next, ...Object.fromEntries(kept) } });
   };
-  const lr = typeof values.lr === "number" ? values.lr : null;
   const set = (name: string, value: number | null) => onChange({ ...values, [name]: value });
   const setSae = (name: string, value: number | null) => onChange({ ...values, sae: { ...sae, [name]: value } });
   return (
@@ -131,44 +127,9 @@ export function OptionsCard({ fields, values, onChange, errors, template, onTemp
             />
           )}
         </Field>
-        <Field
-          label="Learning rate"
-          description={
-            lr !== null && lr > HIGH_LR ? (
-              <span className="text-warn">
-                Far above what trains: 0.0001 to 0.001 is usual, and above 0.1 the SAE learns nothing.
-              </span>
-            ) : (
-              "Empty: chosen from the size and length of the training."
-            )
-          }
-          error={errors.lr}
-        >
-          {(ids) => (
-            <NumberInput
-              {...ids}
-              min={0}
-              value={lr}
-              onChange={(v) => set("lr", v)}
-              onUnread={() => set("lr", Number.NaN)}
-            />
-          )}
-        </Field>
+        <LearningRate value={values.lr} onChange={(lr) => onChange({ ...values, lr })} error={errors.lr} />
       </div>
-      <div className="mt-5">
-        <SchemaForm
-          fields={fields}
-          values={values}
-          onChange={onChange}
-          errors={errors}
-          hidden={["tokens", "lr", "sae.architecture", "sae.k", "sae.expansion"]}
-          advanced={fields.map(({ name }) => name)}
-          labels={labels}
-          units={units}
-          whenEmpty={whenEmpty}
-          automatic="chosen by itself"
-        />
-      </div>
+      <MoreOptions fields={fields} values={values} onChange={onChange} errors={errors} />
     </Card>
   );
 }
