@@ -84,7 +84,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled,dev]'
+	@$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf,compiled,tensorboard,wandb,mlflow,dev]'
 	@touch $@
 
 # The pages. Where Node is missing the studio still serves its API, and a page that says what to install.

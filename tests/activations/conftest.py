@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import open_artifact, seal
@@ -42,6 +42,7 @@ class MemorySource:
     ) -> None:
         self.n_tokens = n if estimate is None else estimate
         self.d_in, self._n, self._block, self._dtype = d, n, block, dtype
+        self.parts = (Part(HOOK, 0, d),)
         self.fetched: list[tuple[int, int]] = []
 
     @property

@@ -75,7 +75,7 @@ def test_the_shards_of_a_recording_are_its_parts(walked: Walked):
 
 def test_an_sae_is_trained_on_a_model_live_and_its_options_have_effect(walked: Walked):
     told = walked.run.ok(
-        "train", "--model", "tiny", "--corpus", "letters-tiny", "--layer", 1, "--hook", "mlp_out", *TRAIN,
+        "train", "--model", "tiny", "--corpus", "letters-tiny", "--layer", 1, "--hook", "mlp_out", *TRAIN[2:],
         "--tokens", 1000, "--d-sae", 40, "--k", 3, "--lr", 0.002, "--warmup-steps", 0, "--seed", 7, "--json",
     ).json  # fmt: skip
     manifest = open_artifact(walked.run.home / "saes" / "tiny-mlp_out.1-topk-k3-x40", Kind.SAE).manifest

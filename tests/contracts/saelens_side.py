@@ -18,6 +18,12 @@ from sae_lens.saes.gated_sae import GatedSAE, GatedSAEConfig
 from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig
 from sae_lens.saes.standard_sae import StandardSAE, StandardSAEConfig
 from sae_lens.saes.topk_sae import TopKSAE, TopKSAEConfig, TopKTrainingSAE, TopKTrainingSAEConfig
+from sae_lens.saes.transcoder import (
+    JumpReLUSkipTranscoder,
+    JumpReLUSkipTranscoderConfig,
+    Transcoder,
+    TranscoderConfig,
+)
 from safetensors.torch import load_file, save_file
 
 SHAPE = {"d_in": 24, "d_sae": 200, "k": 7}
@@ -26,7 +32,8 @@ SHAPE = {"d_in": 24, "d_sae": 200, "k": 7}
 def write_codes(sae, x, path: Path) -> None:
     with torch.no_grad():
         acts = sae.encode(x)
-        codes = {"acts": acts.contiguous(), "x_hat": sae.decode(acts).contiguous()}
+        x_hat = sae(x) if hasattr(sae, "W_skip") else sae.decode(acts)  # decode leaves the skip connection out
+        codes = {"acts": acts.contiguous(), "x_hat": x_hat.contiguous()}
     save_file(codes, path)
 
 
@@ -66,6 +73,10 @@ def foreign_saes():
     yield "jumprelu", made(JumpReLUSAE, JumpReLUSAEConfig(**wide)), SAE.save_model
     yield "gated", made(GatedSAE, GatedSAEConfig(**wide)), SAE.save_model
     yield "gated_b_dec_not_applied_to_input", made(GatedSAE, GatedSAEConfig(**uncentred)), SAE.save_model
+    for kind, config in ((Transcoder, TranscoderConfig), (JumpReLUSkipTranscoder, JumpReLUSkipTranscoderConfig)):
+        sae = made(kind, config(**wide, d_out=30, apply_b_dec_to_input=False))
+        sae.cfg.metadata.hook_name_out = "blocks.3.hook_mlp_out"
+        yield config.architecture(), sae, SAE.save_model
     batch = with_random_weights(BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**SHAPE)))
     batch.topk_threshold.fill_(1.5)
     yield "batchtopk_saved_for_inference", batch, BatchTopKTrainingSAE.save_inference_model

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mistudio.sae.native_file import load_sae, save_sae
-from mistudio.sae.registry import architecture_of
+from mistudio.sae.registry import ARCHITECTURES, architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.sae.weights import Weights
+from mistudio.sae.weights import W_SKIP, Weights
 
 PEERS = Path(__file__).resolve().parents[2] / ".venv-peers" / "bin" / "python"
 TOLERANCE = 1e-4
@@ -26,7 +26,7 @@ OURS = {
     "gated": ("gated", "resid_post.3"),
     "layer_norm": ("topk", "resid_post.3", "layer_norm"),
     "jumprelu_layer_norm": ("jumprelu", "resid_post.3", "layer_norm"),
-}
+} | {name: (name, "mlp_in.3") for name, each in ARCHITECTURES.items() if each.transcodes and each.opens_in_saelens}
 THEIRS = (
     "plain",
     "standard",
@@ -54,9 +54,13 @@ def our_sae(architecture: str, hook: str, normalisation: Literal["none", "layer_
     b_enc_F, b_dec_D = torch.randn(200, generator=generator), torch.randn(24, generator=generator)
     weights = Weights(W_enc_FD, b_enc_F, W_dec_FD / W_dec_FD.norm(dim=1, keepdim=True), b_dec_D)
     chosen = architecture_of(architecture)
-    weights.more = {name: torch.rand(200, generator=generator) for name in chosen.tensors}
-    config = chosen.config.model_validate({"k": 7} if architecture == "topk" else {})
-    return SparseAutoencoder(config, weights, hook=hook, model_name="tiny", normalisation=normalisation)
+    shapes = {name: (24, 24) if name == W_SKIP else (200,) for name in chosen.tensors}
+    weights.more = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+    config = chosen.config.model_validate({"architecture": architecture} | ({"k": 7} if architecture == "topk" else {}))
+    hook_out = "mlp_out.3" if chosen.transcodes else None
+    return SparseAutoencoder(
+        config, weights, hook=hook, hook_out=hook_out, model_name="tiny", normalisation=normalisation
+    )
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,15 @@ def test_an_sae_that_saelens_kept_in_bfloat16_opens_in_float32(exchanged: Path, 
     sae, theirs = load_sae(exchanged / "theirs" / "bfloat16"), load_file(exchanged / "theirs" / "bfloat16.safetensors")
     assert {tensor.dtype for tensor in sae.weights.tensors().values()} == {torch.float32}
     assert float((theirs["x_hat"].float() - sae(x_BD.bfloat16())).norm() / theirs["x_hat"].float().norm()) < 0.05
+
+
+@pytest.mark.parametrize("name", ["transcoder", "jumprelu_skip_transcoder"])
+def test_a_transcoder_that_saelens_saved_computes_the_same_here(exchanged: Path, x_BD: Tensor, name: str) -> None:
+    sae = load_sae(exchanged / "theirs" / name)
+    theirs = load_file(exchanged / "theirs" / f"{name}.safetensors")
+    assert (sae.hook, sae.hook_out, sae.d_out) == ("resid_post.3", "mlp_out.3", 30)
+    assert_close(theirs["acts"], sae.encode(x_BD))
+    assert_close(theirs["x_hat"], sae(x_BD))
 
 
 def test_where_saelens_trained_it_is_known_by_our_name(exchanged: Path) -> None:

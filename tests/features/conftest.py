@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock
+from mistudio.activations.block import ActivationBlock, Part
 from mistudio.activations.outliers import TokenFilter
 from mistudio.artifacts.manifest import Input
 from mistudio.corpora.config import CorpusConfig, TokenizeConfig
@@ -60,6 +60,10 @@ class MemorySource:
     @property
     def d_in(self) -> int:
         return self.acts_PD.shape[1]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (Part(self.hook, 0, self.d_in),)
 
     @property
     def n_tokens(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from mistudio.sae.config import TopKConfig
 from mistudio.sae.registry import architecture_of
 from mistudio.sae.sparse_autoencoder import SparseAutoencoder
-from mistudio.sae.weights import Weights
+from mistudio.sae.weights import W_SKIP, Weights
 
 
 def random_weights(d_sae: int = 200, d_in: int = 24, seed: int = 0) -> Weights:
@@ -27,9 +27,18 @@ def random_sae(architecture: str) -> SparseAutoencoder:
     chosen, weights = architecture_of(architecture), random_weights()
     generator = torch.Generator().manual_seed(2)
     weights.b_enc_F -= 6.0
-    weights.more = {name: torch.rand(200, generator=generator) for name in chosen.tensors}
-    config = chosen.config.model_validate({"architecture": architecture} | ({"k": 7} if architecture == "topk" else {}))
-    return SparseAutoencoder(config, weights, hook="resid_post.3", model_name="tiny", metadata={"note": "kept"})
+    shapes = {name: (24, 24) if name == W_SKIP else (200,) for name in chosen.tensors}
+    weights.more = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+    own = {"k": 7} if architecture.startswith("topk") else {}
+    config = chosen.config.model_validate({"architecture": architecture} | own)
+    return SparseAutoencoder(
+        config,
+        weights,
+        hook="resid_post.3",
+        hook_out="mlp_out.4" if chosen.transcodes else None,
+        model_name="tiny",
+        metadata={"note": "kept"},
+    )
 
 
 @pytest.fixture

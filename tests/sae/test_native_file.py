@@ -46,6 +46,7 @@ def test_an_sae_of_every_architecture_comes_back_bit_for_bit(architecture: str, 
     for name, tensor in sae.weights.tensors().items():
         assert torch.equal(loaded.weights.tensors()[name], tensor), name
     assert loaded.config == sae.config
+    assert loaded.hooks == sae.hooks
     assert torch.equal(loaded.encode(x_BD), sae.encode(x_BD))
 
 

@@ -54,7 +54,7 @@ def test_a_scale_is_folded_exactly_into_every_architecture(architecture: str, x_
     torch.testing.assert_close(folded(x_BD), sae(x_BD * scale) / scale)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if "skip" not in name])
 def test_tokens_on_which_nothing_is_active_become_the_bias(architecture: str, x_BD: Tensor) -> None:
     sae = random_sae(architecture)
     sae.b_enc_F -= 1e4

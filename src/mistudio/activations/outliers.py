@@ -9,7 +9,7 @@ B tokens, D width of the hook point.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,7 +81,8 @@ class TokenFilter:
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> TokenFilter:
-        """The filter that `describe` described."""
+        """The filter that `describe` described; of a joint one, that of its first hook point."""
+        description = next(iter(description.get("hooks", {}).values()), description)
         return cls(
             special_ids=frozenset(description["special_ids"]),
             max_norm=description["max_norm"],
@@ -124,12 +125,29 @@ class JointFilter:
             keep_B &= rule.keep(ids_B, acts_BD[:, part.columns])
         return keep_B
 
+    def judge(self, ids_B: Integer[Tensor, " B"], acts_BD: Float[Tensor, "B D"]) -> Verdict:
+        """Which tokens to keep, and how many of the others fall under which rule, at whatever hook point.
+
+        Raises:
+            BadInput: an activation is not a number.
+        """
+        each = [rule.judge(ids_B, acts_BD[:, part.columns]) for part, rule in self.rules]
+        keep_B = torch.stack([verdict.keep_B for verdict in each]).all(0)
+        kept, special = int(keep_B.sum()), max(verdict.special for verdict in each)
+        return Verdict(keep_B, kept, special, len(ids_B) - kept - special)
+
     def describe(self) -> dict[str, Any]:
         """The rules for manifests and results, by hook point; JSON-able."""
         return {
             "rule": "a token is left out where any hook point's rule says so",
             "hooks": {part.hook: rule.describe() for part, rule in self.rules},
         }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any], parts: Sequence[Part]) -> JointFilter:
+        """The filter that `describe` described, for columns of these hook points."""
+        rules = description["hooks"]
+        return cls(tuple((part, TokenFilter.from_description(rules[part.hook])) for part in parts))
 
 
 def norms(acts_BD: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:

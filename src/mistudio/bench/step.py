@@ -29,8 +29,9 @@ from mistudio.bench.peers import PeersEnvironment
 from mistudio.bench.result import Ratio, StepBenchResult, Timing
 from mistudio.bench.turns import STEPS, Contender, Times, take_turns
 from mistudio.errors import BadInput
-from mistudio.hardware import cores, cpu_multiplies_bfloat16
+from mistudio.hardware import cores
 from mistudio.progress import Progress, Silent
+from mistudio.sae.kernels.choice import encoder_precision
 
 
 def bench_step(
@@ -61,9 +62,8 @@ def bench_step(
         raise BadInput(
             f"Activations of shape {tuple(activations_ND.shape)} hold no batch of {config.batch_size} × {config.d_in}."
         )
-    fast = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
     python = Path(sys.executable)
-    ours = Contender("miStudio", python, STEPS / "ours_step.py", precision=fast)
+    ours = Contender("miStudio", python, STEPS / "ours_step.py", precision=encoder_precision(torch.device("cpu")))
     limits = [
         Contender(f"{dtype} product alone", python, STEPS / "gemm_step.py", dtype, dtype)
         for dtype in ("bfloat16", "float32")

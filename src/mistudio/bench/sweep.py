@@ -28,11 +28,12 @@ from mistudio.bench.machine import load_average, this_machine
 from mistudio.bench.result import Ratio, SweepBenchResult, Timing
 from mistudio.bench.turns import Turn
 from mistudio.corpora.tokens import Tokens
-from mistudio.hardware import best_device, fast_dtype
+from mistudio.hardware import best_device
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.language_models.hooks import width_of
 from mistudio.language_models.loading import LanguageModel
 from mistudio.progress import Progress, Silent, under
+from mistudio.sae.kernels.choice import encoder_precision
 from mistudio.training.config import TrainConfig
 from mistudio.training.run import TrainingRun
 from mistudio.training.starting_point import starting_point
@@ -79,7 +80,7 @@ def bench_sweep(
             len(runs) * config.tokens,
             library=f"miStudio {version('mistudio')}",
             torch=torch.__version__,
-            precision=str(fast_dtype(best_device())).removeprefix("torch."),
+            precision=encoder_precision(best_device()),
         )
         for name, title in (("together", "all together"), ("separately", "one after the other"))
     )

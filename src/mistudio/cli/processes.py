@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 from mistudio.cli import console
 from mistudio.errors import BadInput, Interrupted, MistudioError, RankLost
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 _TOLD = "mistudio-told"
 _PATIENCE = timedelta(hours=12)
 """The first process may tokenize a large corpus while the others wait."""
+
+Device = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; a GPU where there is one if not given.")
+]
+LatentShards = Annotated[
+    int,
+    typer.Option(
+        "--latent-shards",
+        min=1,
+        help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
+    ),
+]
 
 
 class Place(NamedTuple):

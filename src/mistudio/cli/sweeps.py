@@ -25,12 +25,27 @@ if TYPE_CHECKING:
 _GIB = 2**30
 
 
-def points(hooks: Sequence[str], layers: Sequence[int]) -> list[str]:
+def points(hooks: Sequence[str], layers: Sequence[int], configs: Sequence[TrainConfig]) -> list[str]:
     """The hook points that `--hook` and `--layer` name together: those with a layer of their own, the others at each.
 
+    With a target they are the one that is read and the target; then `mlp_in` is read where nothing is named.
+
     Raises:
-        BadInput: a layer or a hook point is left without the other.
+        BadInput: a layer or a hook point is left without the other, or a target with several to read.
     """
+    targeted = next((config.sae for config in configs if config.sae.target is not None), None)
+    found = _named(hooks, layers, "resid_post" if targeted is None else "mlp_in")
+    if targeted is None:
+        return found
+    if len(found) > 1:
+        raise BadInput(
+            f"With --target {targeted.target} one hook point is read, and these are several: {', '.join(found)}.",
+            remedy="Give one --hook and one --layer.",
+        )
+    return list(targeted.hooks(found[0] if found else None) or ())
+
+
+def _named(hooks: Sequence[str], layers: Sequence[int], usual: str) -> list[str]:
     complete = [HookPoint.parse(hook) for hook in hooks if "." in hook]
     open_ended = [hook for hook in hooks if "." not in hook]
     if open_ended and not layers:
@@ -40,9 +55,16 @@ def points(hooks: Sequence[str], layers: Sequence[int]) -> list[str]:
         )
     if complete and not open_ended and not set(layers) <= {point.layer for point in complete}:
         raise BadInput(f"--hook {complete[0]} and --layer {layers[0]} name two layers.", remedy="Leave out --layer.")
-    sites = open_ended or ([] if complete else ["resid_post"])
+    sites = open_ended or ([] if complete else [usual])
     found = [*map(str, complete), *(f"{site}.{layer}" for site in sites for layer in layers)]
     return list(dict.fromkeys(found))
+
+
+def count(source: ActivationSource, configs: Sequence[TrainConfig]) -> int:
+    """How many SAEs these are: each configuration at each hook point, or at a transcoder's two."""
+    from mistudio.training.columns import read_parts
+
+    return len(configs) * len(read_parts(source, configs))
 
 
 def say_memory(source: ActivationSource, configs: Sequence[TrainConfig]) -> None:
@@ -53,42 +75,44 @@ def say_memory(source: ActivationSource, configs: Sequence[TrainConfig]) -> None
     """
     import torch
 
+    from mistudio.training.columns import read_parts
+
     block = source.sample(1)
     needs = memory_of_several(
-        [(config, part.width) for part in source.parts for config in configs],
+        [(config, part.width) for part in read_parts(source, configs) for config in configs],
         Activations(source.d_in, source.n_tokens, block.element_size()),
         half_precision=processor_has_bfloat16(),
     )
     total, buffer = sum(part.bytes for part in needs), sum(p.bytes for p in needs if p.name == "shuffle buffer")
     beside = " beside the model" if source.identity.get("from") == "model" else ""
-    count = len(configs) * len(source.parts)
+    number = count(source, configs)
     console.remark(
-        f"{count} SAEs on one pass over the data: about {total / _GIB:.1f} GiB of memory{beside}, of it the shuffle "
+        f"{number} SAEs on one pass over the data: about {total / _GIB:.1f} GiB of memory{beside}, of it the shuffle "
         f"buffer {buffer / _GIB:.1f} GiB, which they share."
     )
     if not torch.cuda.is_available() and total > memory_bytes():
         raise NotEnoughMemory(
-            f"{count} SAEs at once need about {total / _GIB:.1f} GiB, and there are {memory_bytes() / _GIB:.1f}.",
+            f"{number} SAEs at once need about {total / _GIB:.1f} GiB, and there are {memory_bytes() / _GIB:.1f}.",
             remedy="Train fewer at a time, or choose a smaller --expansion or --buffer-tokens.",
         )
 
 
 def evaluated(
-    store: LocalStore, saes: Mapping[str, Path], model: str, corpus: str, progress: Progress
+    store: LocalStore, saes: Mapping[str, Path], model: str | None, corpus: str | None, progress: Progress
 ) -> dict[str, Evaluation]:
     """Each SAE's numbers on held-out text, by its name; they are also kept where the studio lists them."""
     from mistudio.evaluation.evaluate import evaluate
     from mistudio.sae.native_file import load_sae
 
+    assert model is not None
+    assert corpus is not None
     tokens = inputs.tokens_for(store, corpus, model, progress)
     lm = inputs.load_model(store, ModelConfig(source=model), progress)
     found = {}
     for name, path in saes.items():
         sae = load_sae(path)
         with under(name, progress) as told:
-            found[name] = evaluate(
-                sae, lm, tokens, EvaluateConfig(), filter=inputs.token_filter(sae.metadata), progress=told
-            )
+            found[name] = evaluate(sae, lm, tokens, EvaluateConfig(), progress=told)
         inputs.keep_evaluation(store, found[name], path)
     return found
 

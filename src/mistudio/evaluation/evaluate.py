@@ -21,9 +21,10 @@ from typing import Any
 
 import torch
 
+from mistudio.activations.block import parts_of
 from mistudio.activations.calibration import calibrate_points, check_fit
 from mistudio.activations.config import Split
-from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.outliers import JointFilter, TokenFilter
 from mistudio.corpora.tokens import Tokens
 from mistudio.errors import ArtifactBroken, EmptyCorpus, ShapeError
 from mistudio.evaluation.config import EvaluateConfig
@@ -49,11 +50,11 @@ def evaluate(
     tokens: Tokens,
     config: EvaluateConfig | None = None,
     *,
-    filter: TokenFilter | None = None,  # noqa: A002  the word of the whole interface
+    filter: TokenFilter | JointFilter | None = None,  # noqa: A002  the word of the whole interface
     against: SparseAutoencoder | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure how well an SAE stands in for the activations it was trained on.
+    """Measure how well an SAE stands in for the activations it was trained on, or a transcoder for its target.
 
     Args:
         sae: takes raw activations of `sae.hook`; a copy is used where the model is on another device.
@@ -72,7 +73,7 @@ def evaluate(
     """
     config = config or EvaluateConfig()
     progress = progress or Silent()
-    point = _check_fit(sae, lm, tokens)
+    _check_fit(sae, lm, tokens)
     alike = _compare(sae, against)
     if sae.W_enc_FD.device != lm.device:
         sae = copy.deepcopy(sae).to(lm.device)
@@ -84,7 +85,7 @@ def evaluate(
         )
     token_filter = filter or filter_of(sae, lm, tokens, config.split, progress)
     contexts = spread(rows, math.ceil(config.max_tokens / tokens.context_length))
-    read = _reconstruct(sae, lm, tokens, contexts, point, token_filter, config, progress)
+    read = _reconstruct(sae, lm, tokens, contexts, token_filter, config, progress)
     if read.reconstruction.tokens == 0:
         raise EmptyCorpus(f"The token filter excludes all {read.tokens} tokens of the split {config.split!r}.")
     losses = None
@@ -111,16 +112,20 @@ def spread(rows: Sequence[int], wanted: int) -> list[int]:
 
 def filter_of(
     sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens, split: Split, progress: Progress
-) -> TokenFilter:
+) -> TokenFilter | JointFilter:
     """The token filter that the SAE was trained with; where it does not say, one calibrated on the split."""
     described = sae.metadata.get("token_filter")
+    parts = parts_of(dict(zip(sae.hooks, (sae.d_in, sae.d_out), strict=False)))
     if isinstance(described, dict):
-        return TokenFilter.from_description(described)
-    point = HookPoint.parse(sae.hook)
+        several = sae.transcodes and "hooks" in described
+        return JointFilter.from_description(described, parts) if several else TokenFilter.from_description(described)
+    points = [HookPoint.parse(hook) for hook in sae.hooks]
     found = calibrate_points(
-        lm, tokens, [point], split=split, exclude_special=True, multiple=_OUTLIER_MULTIPLE, progress=progress
+        lm, tokens, points, split=split, exclude_special=True, multiple=_OUTLIER_MULTIPLE, progress=progress
     )
-    return found[point].filter
+    if not sae.transcodes:
+        return found[points[0]].filter
+    return JointFilter(tuple((part, found[point].filter) for part, point in zip(parts, points, strict=True)))
 
 
 class _FirstPass:
@@ -138,35 +143,36 @@ def _reconstruct(
     lm: LanguageModel,
     tokens: Tokens,
     contexts: Sequence[int],
-    point: HookPoint,
-    token_filter: TokenFilter,
+    token_filter: TokenFilter | JointFilter,
     config: EvaluateConfig,
     progress: Progress,
 ) -> _FirstPass:
     read = _FirstPass(sae.d_sae)
+    points = [HookPoint.parse(hook) for hook in sae.hooks]
     for start in range(0, len(contexts), config.batch_contexts):
         progress.checkpoint()
         ids_CT = torch.from_numpy(tokens.contexts(contexts[start : start + config.batch_contexts])).to(lm.device)
-        ids_B, acts_BD = ids_CT.flatten(), run_until(lm, ids_CT, [point])[point].flatten(0, 1).float()
+        acts = run_until(lm, ids_CT, points)
+        ids_B, acts_BD = ids_CT.flatten(), torch.cat([acts[point].flatten(0, 1) for point in points], 1).float()
         verdict = token_filter.judge(ids_B, acts_BD)
         read.tokens += len(ids_B)
         read.special += verdict.special
         read.massive += verdict.massive
         kept_BD = acts_BD[verdict.keep_B]
-        code = sae.encode_sparse(kept_BD)
+        read_BD = kept_BD[:, : sae.d_in]
+        code = sae.encode_sparse(read_BD)
         read.use.update(code)
-        read.reconstruction.update(kept_BD, sae.decode_sparse(code, kept_BD))
+        read.reconstruction.update(kept_BD[:, -sae.d_out :], sae.decode_sparse(code, read_BD))
         progress.advance("reconstruct", start + len(ids_CT), len(contexts), fvu=read.reconstruction.fvu)
     return read
 
 
-def _check_fit(sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens) -> HookPoint:
-    point = HookPoint.parse(sae.hook)
-    width = width_of(lm, point)
-    if width != sae.d_in:
-        raise ShapeError(f"The SAE reads {sae.d_in} dimensions, and {point} of {lm.name} has {width}.")
+def _check_fit(sae: SparseAutoencoder, lm: LanguageModel, tokens: Tokens) -> None:
+    for verb, hook, wanted in (("reads", sae.hook, sae.d_in), ("writes", sae.hook_out, sae.d_out)):
+        width = width_of(lm, HookPoint.parse(hook))
+        if width != wanted:
+            raise ShapeError(f"The SAE {verb} {wanted} dimensions, and {hook} of {lm.name} has {width}.")
     check_fit(lm, tokens)
-    return point
 
 
 def _report(
@@ -174,7 +180,7 @@ def _report(
     lm: LanguageModel,
     tokens: Tokens,
     config: EvaluateConfig,
-    token_filter: TokenFilter,
+    token_filter: TokenFilter | JointFilter,
     read: _FirstPass,
     losses: SpliceLosses | None,
     alike: dict[str, Any],
@@ -241,4 +247,5 @@ def _loss_numbers(losses: SpliceLosses | None) -> dict[str, float | None]:
 
 def sae_identity(sae: SparseAutoencoder) -> dict[str, Any]:
     """What an evaluation says about the SAE that it is of: hook point, model, configuration."""
-    return {"hook": sae.hook, "model_name": sae.model_name, "config": sae.config.model_dump(mode="json")}
+    target = {"hook_out": sae.hook_out} if sae.transcodes else {}
+    return {"hook": sae.hook, **target, "model_name": sae.model_name, "config": sae.config.model_dump(mode="json")}

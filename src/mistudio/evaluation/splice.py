@@ -4,6 +4,8 @@
 2. Run it again with each replacement put in at the hook point; excluded tokens keep their own activation.
 3. Compare next-token losses, and for the SAE also the distributions.
 
+A transcoder's output takes the place of its target: what it reads is read earlier in the same forward pass.
+
 The model's own forward pass makes the logits, so that soft-capping and scaling are those of its family. Memory is
 bounded by two sets of logits of a few contexts; losses are taken over a slice of tokens at a time.
 
@@ -13,6 +15,7 @@ B tokens in a batch, C contexts, T positions in a context, D d_in, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +23,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from mistudio.activations.outliers import TokenFilter
+from mistudio.activations.outliers import JointFilter, TokenFilter
 from mistudio.corpora.tokens import Tokens
+from mistudio.errors import BadInput
 from mistudio.evaluation.metrics import cross_entropy, kl_divergence, loss_recovered
 from mistudio.language_models.hook_points import HookPoint
 from mistudio.language_models.hooks import edit
@@ -35,7 +39,7 @@ _SLICE_ELEMENTS = 2**20
 """Logits per slice of the losses: 4 MB in float32, which stay in cache and are much faster than one large block."""
 
 Replacement = Callable[[Float[Tensor, "B D"]], Float[Tensor, "B D"]]
-"""What a batch of activations is replaced by; takes and returns float32."""
+"""What a batch of activations is replaced by; takes what the SAE reads, and returns what it writes, in float32."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def splice_losses(
     tokens: Tokens,
     contexts: Sequence[int],
     *,
-    token_filter: TokenFilter,
+    token_filter: TokenFilter | JointFilter,
     mean_D: Float[Tensor, " D"],
     batch_contexts: int = 8,
     progress: Progress | None = None,
@@ -79,11 +83,12 @@ def splice_losses(
         Interrupted: `progress` asked to stop; nothing is kept.
     """
     progress = progress or Silent()
-    point = HookPoint.parse(sae.hook)
+    point = HookPoint.parse(sae.hook_out)
+    read = HookPoint.parse(sae.hook) if sae.transcodes else None
     replacements: dict[str, Replacement] = {
         "ce_spliced": sae,
-        "ce_zero": torch.zeros_like,
-        "ce_mean": lambda x_BD: mean_D.to(x_BD).expand_as(x_BD),
+        "ce_zero": lambda x_BD: x_BD.new_zeros((len(x_BD), sae.d_out)),
+        "ce_mean": lambda x_BD: mean_D.to(x_BD).expand(len(x_BD), -1),
     }
     sums = dict.fromkeys(("ce_model", *replacements, "kl"), 0.0)
     predictions = left_alone = 0
@@ -94,7 +99,7 @@ def splice_losses(
         own_CTV = _logits(lm, ids_CT)
         sums["ce_model"] += _summed(cross_entropy, own_CTV[:, :-1], ids_CT[:, 1:])
         for name, replacement in replacements.items():
-            spliced = replaced_logits(lm, point, ids_CT, replacement, token_filter)
+            spliced = replaced_logits(lm, point, ids_CT, replacement, token_filter, read=read)
             sums[name] += _summed(cross_entropy, spliced.logits_CTV[:, :-1], ids_CT[:, 1:])
             if name == "ce_spliced":
                 sums["kl"] += _summed(kl_divergence, own_CTV[:, :-1], spliced.logits_CTV[:, :-1])
@@ -118,25 +123,43 @@ def replaced_logits(
     point: HookPoint,
     ids_CT: Int64[Tensor, "C T"],
     replacement: Replacement,
-    token_filter: TokenFilter,
+    token_filter: TokenFilter | JointFilter,
+    *,
+    read: HookPoint | None = None,
 ) -> Spliced:
     """Run the model with `replacement` in place of the kept tokens' activations at `point`.
 
+    Args:
+        read: where what `replacement` takes is read; `point` where None. A joint filter sees both side by side.
+
     Raises:
         HookMissing: the hook did not see every token.
+        BadInput: the model computes `point` before `read`.
     """
     left_alone = 0
+    seen: list[Tensor] = []
+
+    def remember(x_CTD: Float[Tensor, "C T D"]) -> Float[Tensor, "C T D"]:
+        seen[:] = [x_CTD.flatten(0, 1).clone()]
+        return x_CTD
 
     def replace(x_CTD: Float[Tensor, "C T D"]) -> Float[Tensor, "C T D"]:
         nonlocal left_alone
         x_BD = x_CTD.flatten(0, 1)
-        keep_B = token_filter.keep(ids_CT.flatten(), x_BD.float())
+        if read is not None and not seen:
+            raise BadInput(
+                f"The model computes {point} before {read}, so its reconstruction comes too late to be put in.",
+                remedy="Evaluate without cross-entropies: --splice-contexts 0.",
+            )
+        read_BD = seen[0] if read is not None else x_BD
+        judged_BD = torch.cat([read_BD, x_BD], 1) if isinstance(token_filter, JointFilter) else read_BD
+        keep_B = token_filter.keep(ids_CT.flatten(), judged_BD.float())
         left_alone += int((~keep_B).sum())
         new_BD = x_BD.clone()
-        new_BD[keep_B] = replacement(x_BD[keep_B].float()).to(x_BD.dtype)
+        new_BD[keep_B] = replacement(read_BD[keep_B].float()).to(x_BD.dtype)
         return new_BD.view_as(x_CTD)
 
-    with edit(lm, point, replace) as firing:
+    with edit(lm, read, remember) if read is not None else nullcontext(), edit(lm, point, replace) as firing:
         logits_CTV = _logits(lm, ids_CT)
     firing.demand(ids_CT.numel())
     return Spliced(logits_CTV, left_alone)

@@ -126,7 +126,7 @@ def digest_of(sae: SparseAutoencoder) -> str:
 
 
 def _writes_residual(sae: SparseAutoencoder) -> bool:
-    return HookPoint.parse(sae.hook).site not in (HookSite.ATTN_Z, HookSite.MLP_IN)
+    return HookPoint.parse(sae.hook_out).site not in (HookSite.ATTN_Z, HookSite.MLP_IN)
 
 
 def _check_fit(sae: SparseAutoencoder, source: ActivationSource, lm: LanguageModel | None) -> None:
@@ -134,8 +134,8 @@ def _check_fit(sae: SparseAutoencoder, source: ActivationSource, lm: LanguageMod
         raise ShapeError(f"The activations are {source.d_in} wide, and this SAE reads {sae.d_in}.")
     if source.hook != sae.hook:
         raise ShapeError(f"The activations are of {source.hook}, and this SAE was trained on {sae.hook}.")
-    if lm is not None and _writes_residual(sae) and lm.d_model != sae.d_in:
-        raise ShapeError(f"The model {lm.name} is {lm.d_model} wide, and this SAE {sae.d_in}.")
+    if lm is not None and _writes_residual(sae) and lm.d_model != sae.d_out:
+        raise ShapeError(f"The model {lm.name} is {lm.d_model} wide, and this SAE {sae.d_out}.")
 
 
 def _check_tokens(block: ActivationBlock, tokens: Tokens) -> None:
@@ -248,7 +248,7 @@ def _look(
     if lm is None or config.logits == 0:
         return None
     if not _writes_residual(sae):
-        return f"Not made: the decoder rows of {sae.hook} are no directions of the residual stream."
+        return f"Not made: the decoder rows of {sae.hook_out} are no directions of the residual stream."
     head = unembedding(lm)
     lens = logit_lens.look(sae.W_dec_FD, head, config.logits, config.lens_latents, progress)
     lens.write(directory)

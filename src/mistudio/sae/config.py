@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from mistudio.config import Config
+from mistudio.errors import BadInput
 
 
 class SaeConfig(Config):
@@ -48,6 +49,32 @@ class GatedConfig(SaeConfig):
     architecture: Literal["gated"] = "gated"
 
 
+class TranscoderConfig(SaeConfig):
+    """ReLU, from one hook point to another (Dunefsky et al. 2024, arXiv 2406.11944)."""
+
+    architecture: Literal["transcoder", "skip_transcoder"] = "transcoder"
+
+
+class JumpReLUTranscoderConfig(SaeConfig):
+    """JumpReLU, from one hook point to another."""
+
+    architecture: Literal["jumprelu_transcoder", "jumprelu_skip_transcoder"] = "jumprelu_transcoder"
+
+
+class GatedTranscoderConfig(SaeConfig):
+    """Gated, from one hook point to another. SAELens has no class that runs it."""
+
+    architecture: Literal["gated_transcoder", "gated_skip_transcoder"] = "gated_transcoder"
+
+
+class TopKTranscoderConfig(SaeConfig):
+    """TopK, from one hook point to another. SAELens has no class that runs it."""
+
+    architecture: Literal["topk_transcoder", "topk_skip_transcoder"] = "topk_transcoder"
+    k: int = Field(default=32, gt=0)
+    """Active latents per token."""
+
+
 # ── for training ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -61,10 +88,60 @@ class TrainableSaeConfig(SaeConfig):
     aux_coefficient: float = Field(default=1 / 32, ge=0)
     """Weight of the AuxK loss relative to the reconstruction loss."""
 
+    target: str | None = None
+    """Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+    the layer that is read."""
+    skip: bool = False
+    """With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025)."""
+
     @property
     def label(self) -> str:
         """Sparsity and width in a few letters: k32-x8."""
         return f"k{self.k}-x{self.d_sae or format(self.expansion, 'g')}"
+
+    def target_of(self, hook: str) -> str | None:
+        """The target's full name where `hook` is read; None without a target.
+
+        Raises:
+            BadInput: they are one hook point, or two names of the same activations.
+        """
+        if self.target is None:
+            return None
+        layer = hook.rpartition(".")[2]
+        target = self.target if "." in self.target else f"{self.target}.{layer}"
+        if _same_as(target) == _same_as(hook):
+            raise BadInput(
+                f"{target} is to be reconstructed from {hook}, which holds the same activations.",
+                remedy="Leave out --target for an SAE, or read another hook point, such as mlp_in.",
+            )
+        return target
+
+    def hooks(self, hook: str | None) -> str | tuple[str, str] | None:
+        """What a source must hold where `hook` is asked for: itself, or a transcoder's input and target side by side.
+
+        A transcoder reads `mlp_in` of its target's layer where nothing is asked for.
+
+        Raises:
+            BadInput: the target is what is read, or neither says which layer.
+        """
+        if self.target is None:
+            return hook
+        if hook is None and "." not in self.target:
+            raise BadInput(
+                f"{self.target} does not say which layer.", remedy=f"Name it: {self.target}.N, or name what is read."
+            )
+        hook = hook or f"mlp_in.{self.target.rpartition('.')[2]}"
+        target = self.target_of(hook)
+        assert target is not None
+        return hook, target
+
+    @model_validator(mode="after")
+    def _skip_has_a_target(self) -> TrainableSaeConfig:
+        if self.skip and self.target is None:
+            raise ValueError(
+                "skip needs a target: from what is read to itself, a skip connection reconstructs without a latent"
+            )
+        return self
 
 
 class TopKConfig(TrainableSaeConfig):
@@ -150,6 +227,12 @@ class JumpReLUTrainingConfig(PenalisedConfig):
     """Width of the band around a threshold in which pre-activations move it, as a share of the threshold."""
     tanh_scale: float = Field(default=4.0, gt=0)
     """With tanh: how steeply the count rises with the activation."""
+
+
+def _same_as(hook: str) -> str:
+    """One name for the stream between two layers, which has two."""
+    site, _, layer = hook.partition(".")
+    return f"resid_post.{int(layer) - 1}" if site == "resid_pre" and layer.isdigit() and int(layer) > 0 else hook
 
 
 TrainableName = Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "standard"]

@@ -3,6 +3,7 @@
     cfg.json                  architecture, shapes, and free metadata
     sae_weights.safetensors   W_enc [d_in, d_sae], b_enc, W_dec [d_sae, d_in], b_dec, float32; JumpReLU also threshold
                               [d_sae]; Gated r_mag, b_mag, b_gate [d_sae], and no b_enc
+                              A transcoder's W_dec and b_dec are d_out wide; W_skip [d_out, d_in] where it has one
     sparsity.safetensors      "sparsity" [d_sae]: log10(share of tokens on which the latent fired + 1e-10)
 
 Format: docs/reference/formats.md.
@@ -97,10 +98,12 @@ def load_sae(directory: Path | str, *, device: str | torch.device = "cpu") -> Sp
     weights = Weights.of({ours: tensors[theirs] for ours, theirs in names.items()})
     _fold(weights, content, directory)
     metadata = dict(content.get("metadata") or {})
+    hook_out = str(metadata.get("mistudio_hook_out") or _native_hook(str(metadata.get("hook_name_out") or "")))
     sae = SparseAutoencoder(
         config,
         weights,
         hook=str(metadata.get("mistudio_hook") or _native_hook(str(metadata.get("hook_name", "")))),
+        hook_out=hook_out or None,
         model_name=str(metadata.get("model_name", "")),
         metadata=metadata,
         normalisation="layer_norm" if content.get("normalize_activations") == "layer_norm" else "none",
@@ -120,19 +123,22 @@ def file_names(architecture: str) -> dict[str, str]:
     """What our tensors are called in the file."""
     b_enc = "b_gate" if architecture == "gated" else "b_enc"  # Our gate has the place of the encoder.
     first = {"W_enc_FD": "W_enc", "b_enc_F": b_enc, "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
-    return first | {name: name.removesuffix("_F") for name in architecture_of(architecture).tensors}
+    return first | {name: name.rpartition("_")[0] for name in architecture_of(architecture).tensors}
 
 
 def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
-    site, _, layer = sae.hook.partition(".")
-    hook_name = _FOREIGN_SITES[site].format(layer=layer) if site in _FOREIGN_SITES else sae.hook
+    site = sae.hook.partition(".")[0]
+    own = {"mistudio_hook": sae.hook, "hook_name": _foreign_hook(sae.hook)}
+    if sae.transcodes:
+        own |= {"mistudio_hook_out": sae.hook_out, "hook_name_out": _foreign_hook(sae.hook_out)}
     return {
         **sae.config.model_dump(mode="json"),
         "d_in": sae.d_in,
+        **({"d_out": sae.d_out} if sae.transcodes else {}),
         "d_sae": sae.d_sae,
         "dtype": "float32",
         "device": "cpu",
-        "apply_b_dec_to_input": True,
+        "apply_b_dec_to_input": not sae.transcodes,
         "normalize_activations": sae.normalisation,
         "reshape_activations": "hook_z" if site == "attn_z" else "none",
         "rescale_acts_by_decoder_norm": False,
@@ -140,9 +146,8 @@ def _config_json(sae: SparseAutoencoder) -> dict[str, Any]:
             **sae.metadata,
             "sae_lens_version": _LAYOUT_VERSION,
             "model_name": sae.model_name,
-            "hook_name": hook_name,
             "hook_head_index": None,
-            "mistudio_hook": sae.hook,
+            **own,
         },
     }
 
@@ -154,7 +159,8 @@ def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
             f"{directory} normalises its activations ({content['normalize_activations']}) outside its weights.",
             remedy="Save it with the normalisation folded in, which SAELens does in its final save.",
         )
-    if not content.get("apply_b_dec_to_input", True):  # W(x − b) + (W b + c) = W x + c
+    transcodes = architecture_of(str(content["architecture"])).transcodes
+    if not transcodes and not content.get("apply_b_dec_to_input", True):  # W(x − b) + (W b + c) = W x + c
         shift_F = weights.W_enc_FD @ weights.b_dec_D
         weights.b_enc_F = weights.b_enc_F + shift_F
         if "b_mag_F" in weights.more:
@@ -164,6 +170,11 @@ def _fold(weights: Weights, content: dict[str, Any], directory: Path) -> None:
         weights.W_enc_FD = weights.W_enc_FD * norm_F[:, None]
         weights.b_enc_F = weights.b_enc_F * norm_F
         weights.W_dec_FD = weights.W_dec_FD / norm_F[:, None].clamp_min(1e-8)  # A row of zeros stays one.
+
+
+def _foreign_hook(hook: str) -> str:
+    site, _, layer = hook.partition(".")
+    return _FOREIGN_SITES[site].format(layer=layer) if site in _FOREIGN_SITES else hook
 
 
 def _native_hook(hook_name: str) -> str:

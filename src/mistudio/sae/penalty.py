@@ -78,7 +78,7 @@ class PenalisedStep(SparseStep[PenalisedType]):
     def revive(
         self,
         inputs_BD: Float[Tensor, "B D"],
-        error_BD: Float[Tensor, "B D"],
+        error_BD: Float[Tensor, "B E"],
         dead_A: Int64[Tensor, " A"],
         slopes: Slopes,
     ) -> tuple[AuxiliaryGradients | None, Float[Tensor, ""]]:
@@ -88,7 +88,7 @@ class PenalisedStep(SparseStep[PenalisedType]):
             return auxiliary, loss
         bound_F = self.bound_F()
         pulled, short = short_of_bound(
-            self.weights, inputs_BD, dead_A, bound_F[dead_A], scale=self.config.pre_coefficient / inputs_BD.numel()
+            self.weights, inputs_BD, dead_A, bound_F[dead_A], scale=self.config.pre_coefficient / error_BD.numel()
         )
         slopes.penalty = slopes.penalty + short
         self.bound_pulled(dead_A, pulled.b_enc_A.neg(), slopes)

@@ -10,19 +10,23 @@ from torch import Tensor
 
 from mistudio.errors import FormatUnsupported
 from mistudio.sae import selection
-from mistudio.sae.architectures import batch_topk, gated, jumprelu, matryoshka, standard, topk
+from mistudio.sae.architectures import batch_topk, gated, jumprelu, matryoshka, standard, topk, transcoder
 from mistudio.sae.config import (
     BatchTopKConfig,
     GatedConfig,
     GatedTrainingConfig,
+    GatedTranscoderConfig,
     JumpReLUConfig,
     JumpReLUTrainingConfig,
+    JumpReLUTranscoderConfig,
     MatryoshkaConfig,
     SaeConfig,
     StandardConfig,
     StandardTrainingConfig,
     TopKConfig,
+    TopKTranscoderConfig,
     TrainableSaeConfig,
+    TranscoderConfig,
 )
 from mistudio.sae.sparse_step import SparseStep
 from mistudio.sae.weights import SparseCode, Weights
@@ -36,6 +40,10 @@ class Architecture(NamedTuple):
     """Activations, weights and the configuration to active latents, strongest first, in float32."""
     tensors: tuple[str, ...] = ()
     """Names in `Weights.more`."""
+    transcodes: bool = False
+    """Whether it writes another hook point than it reads."""
+    opens_in_saelens: bool = True
+    """Whether SAELens has a class that runs it."""
     compares: bool = False
     """Whether activations of different latents are compared with one another, so that all must have one unit."""
 
@@ -56,11 +64,30 @@ def _as_it_is(config: SaeConfig, weights: Weights, kept: dict[str, Tensor]) -> t
     return config, weights
 
 
-ARCHITECTURES = {
+_SAES = {
     "topk": Architecture(TopKConfig, topk.encode, compares=True),
     "standard": Architecture(StandardConfig, standard.encode),
     "jumprelu": Architecture(JumpReLUConfig, jumprelu.encode, jumprelu.TENSORS),
     "gated": Architecture(GatedConfig, gated.encode, gated.TENSORS),
+}
+
+_TRANSCODERS: dict[str, type[SaeConfig]] = {
+    "standard": TranscoderConfig,
+    "jumprelu": JumpReLUTranscoderConfig,
+    "topk": TopKTranscoderConfig,
+    "gated": GatedTranscoderConfig,
+}
+
+ARCHITECTURES = _SAES | {
+    transcoder.name_of(name, skip=skip): Architecture(
+        config,
+        transcoder.reading(_SAES[name].encode, _SAES[name].config),
+        transcoder.tensors_of(_SAES[name].tensors, skip=skip),
+        transcodes=True,
+        opens_in_saelens=name in ("standard", "jumprelu"),
+    )
+    for name, config in _TRANSCODERS.items()
+    for skip in (False, True)
 }
 
 TRAININGS = {
@@ -73,6 +100,22 @@ TRAININGS = {
     "gated": Training(GatedTrainingConfig, gated.GatedStep, gated.to_inference, gated.TENSORS),
     "standard": Training(StandardTrainingConfig, standard.StandardStep, standard.to_inference),
 }
+
+
+def trained(config: TrainableSaeConfig, weights: Weights, kept: dict[str, Tensor]) -> tuple[SaeConfig, Weights]:
+    """What the SAE or the transcoder is once it is trained.
+
+    Args:
+        weights: as trained.
+        kept: what the step kept beside them.
+    """
+    found, weights = TRAININGS[config.architecture].to_inference(config, weights, kept)
+    if config.target is None:
+        return found, weights
+    name = transcoder.name_of(found.architecture, skip=config.skip)
+    kind = ARCHITECTURES[name].config
+    fields = {field: value for field, value in found.model_dump().items() if field in kind.model_fields}
+    return kind.model_validate(fields | {"architecture": name}), weights
 
 
 def architecture_of(name: str) -> Architecture:

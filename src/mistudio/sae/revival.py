@@ -1,6 +1,6 @@
 """How dead latents get a gradient, computed on the dead sub-matrix only.
 
-B tokens, S tokens of a slice, D d_in, A dead latents.
+B tokens, S tokens of a slice, D d_in, E d_out, A dead latents.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SLICE = 256
 def auxk(
     weights: Weights,
     inputs_BD: Float[Tensor, "B D"],
-    error_BD: Float[Tensor, "B D"],
+    error_BD: Float[Tensor, "B E"],
     dead_A: Int64[Tensor, " A"],
     *,
     k: int,
@@ -100,7 +100,7 @@ def short_of_bound(
         pushed_SA = (short_SA > 0) * norm_A
         enc_AD.addmm_(pushed_SA.T, inputs_SD, alpha=-1)
         bias_A -= pushed_SA.sum(0)
-    pulled = AuxiliaryGradients(dead_A, enc_AD * scale, bias_A * scale, torch.zeros_like(W_enc_AD))
+    pulled = AuxiliaryGradients(dead_A, enc_AD * scale, bias_A * scale, torch.zeros_like(weights.W_dec_FD[dead_A]))
     return pulled, loss * scale
 
 

@@ -2,7 +2,9 @@
 
 What knows files and the Hub (`native_file`, `hub`) knows this class; it is loaded when it is asked for.
 
-B tokens, D d_in, F d_sae, K active latents per token.
+A transcoder is one that writes another hook point than it reads.
+
+B tokens, D d_in, E d_out (D for an SAE), F d_sae, K active latents per token.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from mistudio.errors import BadInput, ShapeError
 from mistudio.sae.config import SaeConfig
 from mistudio.sae.layer_norm import TokenNorm
 from mistudio.sae.registry import architecture_of
-from mistudio.sae.weights import SparseCode, Weights
+from mistudio.sae.weights import W_SKIP, SparseCode, Weights
 
 
 class SparseAutoencoder(nn.Module):
@@ -34,6 +36,7 @@ class SparseAutoencoder(nn.Module):
         weights: float32 tensors, latents in rows.
         hook: the hook point that it was trained on, e.g. "resid_post.15".
         model_name: the language model that it was trained on.
+        hook_out: the hook point that it writes; `hook` where it is none other.
         metadata: whatever else was stated when it was made, e.g. the tokens left out.
         normalisation: what is done to each token before it is encoded.
 
@@ -53,14 +56,16 @@ class SparseAutoencoder(nn.Module):
         *,
         hook: str,
         model_name: str,
+        hook_out: str | None = None,
         metadata: dict[str, Any] | None = None,
         normalisation: Literal["none", "layer_norm"] = "none",
     ) -> None:
         super().__init__()
         self._architecture = architecture_of(config.architecture)
         d_sae, d_in = weights.W_enc_FD.shape
-        wanted = {"W_enc_FD": (d_sae, d_in), "b_enc_F": (d_sae,), "W_dec_FD": (d_sae, d_in), "b_dec_D": (d_in,)}
-        wanted |= dict.fromkeys(self._architecture.tensors, (d_sae,))
+        d_out = weights.b_dec_D.shape[0] if self._architecture.transcodes else d_in
+        wanted = {"W_enc_FD": (d_sae, d_in), "b_enc_F": (d_sae,), "W_dec_FD": (d_sae, d_out), "b_dec_D": (d_out,)}
+        wanted |= {name: (d_out, d_in) if name == W_SKIP else (d_sae,) for name in self._architecture.tensors}
         tensors = weights.tensors()
         for name, shape in wanted.items():
             if tuple(tensors[name].shape) != shape:
@@ -68,6 +73,7 @@ class SparseAutoencoder(nn.Module):
             self.register_buffer(name, tensors[name].detach().float().contiguous())
         self.config = config.model_copy(update={"d_sae": d_sae, "expansion": d_sae / d_in})
         self.hook = hook
+        self.hook_out = hook_out or hook
         self.model_name = model_name
         self.metadata = dict(metadata or {})
         self.normalisation = normalisation
@@ -76,6 +82,33 @@ class SparseAutoencoder(nn.Module):
     def d_in(self) -> int:
         """Width of the activations that it reads."""
         return int(self.W_enc_FD.shape[1])
+
+    @property
+    def d_out(self) -> int:
+        """Width of the activations that it writes."""
+        return int(self.W_dec_FD.shape[1])
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The hook points that it reads and writes; one for an SAE."""
+        return (self.hook, self.hook_out) if self.transcodes else (self.hook,)
+
+    @property
+    def transcodes(self) -> bool:
+        """Whether it is a transcoder."""
+        return self._architecture.transcodes
+
+    def demand_autoencoder(self, what: str) -> None:
+        """Refuse what is only defined where the same hook point is read and written.
+
+        Raises:
+            BadInput: this is a transcoder.
+        """
+        if self.transcodes:
+            raise BadInput(
+                f"{what} needs an SAE, and this is a transcoder from {self.hook} to {self.hook_out}.",
+                remedy=f"Use an SAE, such as one of {self.hook_out}.",
+            )
 
     @property
     def d_sae(self) -> int:
@@ -127,42 +160,48 @@ class SparseAutoencoder(nn.Module):
         acts_BF = torch.zeros((x_BD.shape[0], self.d_sae), device=x_BD.device)
         return acts_BF.scatter_(-1, code.latents_BK, code.values_BK)
 
-    def decode(self, acts_BF: Float[Tensor, "B F"], x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B D"]:
+    def decode(self, acts_BF: Float[Tensor, "B F"], x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B E"]:
         """The reconstruction of dense activations.
 
         Args:
             acts_BF: what `encode` returned, or what was made of it.
-            x_BD: the raw activations that were encoded; only layer norm needs them.
+            x_BD: the raw activations that were encoded; only layer norm and a skip connection need them.
 
         Raises:
-            BadInput: layer norm was given no `x_BD`.
+            BadInput: layer norm or a skip connection was given no `x_BD`.
         """
         return self._raw(acts_BF @ self.W_dec_FD + self.b_dec_D, x_BD)
 
-    def decode_sparse(self, code: SparseCode, x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B D"]:
+    def decode_sparse(self, code: SparseCode, x_BD: Float[Tensor, "B D"] | None = None) -> Float[Tensor, "B E"]:
         """The reconstruction of a sparse code; arguments and errors are those of `decode`."""
-        sums_BD = nn.functional.embedding_bag(
+        sums_BE = nn.functional.embedding_bag(
             code.latents_BK, self.W_dec_FD, per_sample_weights=code.values_BK, mode="sum"
         )
-        return self._raw(self.b_dec_D + sums_BD, x_BD)
+        return self._raw(self.b_dec_D + sums_BE, x_BD)
 
-    def forward(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
-        """The reconstruction x̂ of x, in float32.
+    def forward(self, x_BD: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+        """The reconstruction x̂ of x, or a transcoder's ŷ, in float32.
 
         Raises:
             ShapeError: `x_BD` is not `d_in` wide.
         """
         return self.decode_sparse(self.encode_sparse(x_BD), x_BD)
 
-    def _raw(self, z_BD: Tensor, x_BD: Tensor | None) -> Tensor:
-        if self.normalisation == "none":
-            return z_BD
+    def _raw(self, z_BE: Tensor, x_BD: Tensor | None) -> Tensor:
+        """What latents write, with what goes past them, as raw activations."""
+        skips = W_SKIP in self._architecture.tensors
+        if not skips and self.normalisation == "none":
+            return z_BE
         if x_BD is None:
             raise BadInput(
-                "This SAE normalises each token by itself, and the reconstruction depends on the token.",
+                "This transcoder has a skip connection, which needs what was encoded."
+                if skips
+                else "This SAE normalises each token by itself, and the reconstruction depends on the token.",
                 remedy="Give decode the activations that were encoded as its second argument.",
             )
-        return TokenNorm.of(x_BD.float()).undo(z_BD)
+        if skips:
+            return z_BE + x_BD.float() @ self.get_buffer(W_SKIP).T
+        return TokenNorm.of(x_BD.float()).undo(z_BE)
 
     def save(self, directory: Path | str) -> None:
         """Write cfg.json and sae_weights.safetensors, which SAELens opens too, into a directory, made if missing."""
@@ -191,7 +230,7 @@ class SparseAutoencoder(nn.Module):
         norm_F = self.W_dec_FD.norm(dim=1)
         facts = {
             "architecture": self.config.architecture,
-            "trained on": f"{self.hook} of {self.model_name}",
+            "trained on": f"{' to '.join(self.hooks)} of {self.model_name}",
             "latents": f"{self.d_sae:,} ({self.d_sae / self.d_in:g} × {self.d_in} dimensions)",
             "active per token": str(getattr(self.config, "k", "above a threshold")),
             "norm of decoder rows": f"{float(norm_F.min()):.3g} to {float(norm_F.max()):.3g}",

@@ -12,9 +12,12 @@ It costs 2dm FLOP a token for the encoder and about 8dk for everything after it:
 
 Where hundreds of latents are active per token, 3 and 6 are dense products (`kernels.wide`).
 
+A transcoder's batch holds what it reads and what it is to write side by side; its skip connection, where it has one,
+is dense: what it writes is taken off the target first, and its gradient is one product of the pull with the input.
+
 Knows nothing of optimisers, schedules or data. Gradients are those of `kernels.reference`.
 
-B tokens, S tokens of a slice, D d_in, F d_sae, N latents looked at in all tokens together.
+B tokens, S tokens of a slice, D d_in, E d_out (D for an SAE), F d_sae, N latents looked at in all tokens together.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from mistudio.sae.kernels.wide import WideDecoding
 from mistudio.sae.live_code import LiveCode
 from mistudio.sae.revival import auxk
 from mistudio.sae.sharded_decoding import Decoding, ShardedDecoding
-from mistudio.sae.weights import Weights
+from mistudio.sae.weights import W_SKIP, Weights
 
 _WIDE = 1 / 24
 """Share of the latents looked at per token above which dense products are faster."""
@@ -129,23 +132,37 @@ class SparseStep(ABC, Generic[ConfigType]):
         """Whether decoder rows keep norm 1."""
         self.kernels = kernels or kernels_for(weights.b_dec_D.device)
         self.encoder = encoder_for(weights, self.kernels, gemm_dtype)
-        self._wide = WideDecoding(gemm_dtype or fast_dtype(weights.b_dec_D.device))
+        self._dtype = gemm_dtype or fast_dtype(weights.b_dec_D.device)
+        self._wide = WideDecoding(self._dtype)
 
     def refresh(self) -> None:
         """Take over the master weights after an update."""
         self.encoder.refresh()
 
-    def __call__(self, x_BD: Float[Tensor, "B D"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
+    def target(self, batch_BC: Float[Tensor, "B C"]) -> Float[Tensor, "B E"]:
+        """What is to be reconstructed of a batch."""
+        return batch_BC if self.config.target is None else batch_BC[:, self.weights.W_enc_FD.shape[1] :].contiguous()
+
+    def _inputs(self, batch_BC: Float[Tensor, "B C"]) -> Float[Tensor, "B D"]:
+        """What the encoder is multiplied with."""
+        if self.config.target is None:
+            return batch_BC - self.weights.b_dec_D
+        return batch_BC[:, : self.weights.W_enc_FD.shape[1]].contiguous()
+
+    def __call__(self, batch_BC: Float[Tensor, "B C"], dead_F: Bool[Tensor, " F"] | None = None) -> StepLoss:
         """Loss and gradients of a batch.
 
         Where processes share out its tokens, the gradients are those of the whole batch, and the losses of the share.
 
         Args:
-            x_BD: float32 activations, as scaled for training; this process's share of the batch.
+            batch_BC: float32 activations, as scaled for training; this process's share of the batch. A transcoder's are
+                inputs and targets side by side.
             dead_F: latents that shall be revived; None where there are none.
         """
+        inputs_BD, x_BD = self._inputs(batch_BC), self.target(batch_BC)
         scale = 2.0 / x_BD.numel()
-        inputs_BD = x_BD - self.weights.b_dec_D
+        if W_SKIP in self.weights.more:
+            x_BD = x_BD - (inputs_BD.to(self._dtype) @ self.weights.more[W_SKIP].to(self._dtype).T).float()
         live = self.select(inputs_BD)
         decoding = self._decoding(live)
         reconstruction = decoding.reconstruct(x_BD, live.code, self.weights.W_dec_FD, self.weights.b_dec_D, self.ends)
@@ -183,7 +200,7 @@ class SparseStep(ABC, Generic[ConfigType]):
     def revive(
         self,
         inputs_BD: Float[Tensor, "B D"],
-        error_BD: Float[Tensor, "B D"],
+        error_BD: Float[Tensor, "B E"],
         dead_A: Int64[Tensor, " A"],
         slopes: Slopes,  # noqa: ARG002
     ) -> tuple[AuxiliaryGradients | None, Float[Tensor, ""]]:
@@ -193,7 +210,7 @@ class SparseStep(ABC, Generic[ConfigType]):
             return None, torch.zeros((), device=inputs_BD.device)
         return auxk(
             self.weights, inputs_BD, error_BD, dead_A,
-            k=config.aux_k, scale=2 / inputs_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
+            k=config.aux_k, scale=2 / error_BD.numel() * config.aux_coefficient, with_bias=not self.sparse_by_bias,
             latents=self.mesh.latents,
         )  # fmt: skip
 
@@ -206,12 +223,17 @@ class SparseStep(ABC, Generic[ConfigType]):
     def _vectors(self, backward: Backward, slopes: Slopes) -> float:
         """Fill the gradients of the biases and of what else is no matrix; their squared norm."""
         out = self.gradients
-        # Each prefix has the decoder bias, and the encoder sees x − b_dec; an auxiliary loss stops at that input.
-        by_input_D = self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
-        out.b_dec_D.copy_(backward.pull_BGD[:, 0].sum(0) * backward.scale - by_input_D)
+        # Each prefix has the decoder bias and the skip connection.
+        pull_BE = backward.pull_BGD[:, 0]
+        out.b_dec_D.copy_(pull_BE.sum(0) * backward.scale)
+        if self.config.target is None:
+            # The encoder sees x − b_dec; an auxiliary loss stops at that input.
+            out.b_dec_D -= self.mesh.latents.sum(out.b_enc_F @ self.weights.W_enc_FD)
+        if W_SKIP in out.more:
+            out.more[W_SKIP].copy_((pull_BE * backward.scale).to(self._dtype).T @ backward.inputs_BD.to(self._dtype))
         for name, gradient in slopes.vectors.items():
             out.tensors()[name].copy_(gradient)
         if backward.auxiliary is not None:
             out.b_enc_F.index_add_(0, backward.auxiliary.latents_A, backward.auxiliary.b_enc_A)
-        vectors = [tensor.pow(2).sum() for tensor in out.tensors().values() if tensor.dim() == 1]
+        vectors = [t.pow(2).sum() for name, t in out.tensors().items() if t.dim() == 1 or name == W_SKIP]
         return float(torch.stack(vectors).sum())

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+W_SKIP = "W_skip_ED"
+"""Name of a skip connection's matrix, from what is read to what is written."""
 _OF_ACTIVATIONS = ("b_enc_F", "b_dec_D", "threshold_F", "b_mag_F")
 """Tensors that are added to activations, or compared with them."""
 
@@ -45,13 +47,14 @@ class SparseCode(NamedTuple):
 class Weights:
     """Encoder and decoder, latents in rows, so that one latent's weights lie together in memory.
 
-    `more` holds the tensors that only some architectures have, by name: `threshold_F`.
+    An SAE writes what it reads, so E is D; a transcoder's decoder and its bias are as wide as its target. `more` holds
+    the tensors that only some architectures have, by name: `threshold_F`.
     """
 
     W_enc_FD: Float[Tensor, "F D"]
     b_enc_F: Float[Tensor, " F"]
-    W_dec_FD: Float[Tensor, "F D"]
-    b_dec_D: Float[Tensor, " D"]
+    W_dec_FD: Float[Tensor, "F E"]
+    b_dec_D: Float[Tensor, " E"]
     more: dict[str, Tensor] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:

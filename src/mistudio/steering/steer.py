@@ -183,6 +183,7 @@ def _check_fit(
 ) -> HookPoint:
     if not prompts or not specs:
         raise BadInput("There is nothing to steer: at least one prompt and one spec are needed.")
+    sae.demand_autoencoder("Steering")
     point = HookPoint.parse(sae.hook)
     for spec in specs:
         if HookPoint.parse(spec.hook) != point:

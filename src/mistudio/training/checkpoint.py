@@ -86,6 +86,6 @@ def run_at(
     config: TrainConfig, tensors: dict[str, Tensor], facts: dict[str, Any], device: torch.device, mesh: Mesh = SINGLE
 ) -> TrainingRun:
     """The run as it was when the checkpoint was saved, bit for bit."""
-    run = TrainingRun(config, StartingPoint.of_checkpoint(tensors, config.normalisation), device, mesh)
+    run = TrainingRun(config, StartingPoint.of_checkpoint(tensors, config), device, mesh)
     run.restore(tensors, facts)
     return run

@@ -109,6 +109,14 @@ class TrainConfig(Config):
             raise ValueError("k_start is at least k: the number of active latents falls.")
         return self
 
+    @model_validator(mode="after")
+    def _a_target_goes_with(self) -> TrainConfig:
+        if self.sae.target is not None and self.normalisation != "scale":
+            raise ValueError("With a target, normalisation is scale: inputs and targets are scaled by themselves.")
+        if self.sae.target is not None and self.revive == "resample":
+            raise ValueError("With a target, revive is auxk or none: no direction of an input is one of its target.")
+        return self
+
     @property
     def steps(self) -> int:
         """Training steps: whole batches that fit into `tokens`, at least one."""

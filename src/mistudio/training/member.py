@@ -33,7 +33,8 @@ class Member:
     Args:
         config: the run.
         folder: where its log and its SAE's files go.
-        part: the hook point whose activations it reads, and where they lie in a batch.
+        part: the hook point whose activations it reads, and where they lie in a batch; a transcoder's target, which
+            comes behind, included.
         name: what it is called among several; nothing where it is alone.
     """
 
@@ -134,8 +135,9 @@ class Member:
         finish(self.run, self.origin(source), self.report, seconds, self.folder, self.validation)
 
     def origin(self, source: ActivationSource) -> Origin:
-        """What its SAE says of the source: of the filter its own hook point's rule; the rest is in `excluded`."""
+        """What its SAE says of the source: of the filter its own hook points' rules; the rest is in `excluded`."""
         origin, rule = Origin.of(source), source.filter
-        if isinstance(rule, JointFilter):
+        target = self.config.sae.target_of(self.part.hook)
+        if isinstance(rule, JointFilter) and target is None:
             rule = {part.hook: each for part, each in rule.rules}.get(self.part.hook, rule)
-        return origin.model_copy(update={"hook": self.part.hook, "token_filter": rule.describe()})
+        return origin.model_copy(update={"hook": self.part.hook, "hook_out": target, "token_filter": rule.describe()})

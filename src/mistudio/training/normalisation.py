@@ -39,6 +39,8 @@ class Normalisation(ABC):
     name: ClassVar[NormalisationName]
     outside: ClassVar[bool] = False
     """Whether the SAE must go on doing it itself."""
+    d_in: int | None = None
+    """Width of what is read, where targets of their own stand beside it."""
 
     @classmethod
     @abstractmethod
@@ -210,7 +212,7 @@ class LayerNorm(Normalisation):
 
     def squares(self, error_BD: Float[Tensor, "B D"], x_BD: Float[Tensor, "B D"]) -> tuple[float, float]:
         """See `Normalisation.squares`."""
-        return _squares(self.undo(self.apply(x_BD) + error_BD, x_BD) - x_BD, x_BD)
+        return squares_of(self.undo(self.apply(x_BD) + error_BD, x_BD) - x_BD, x_BD)
 
 
 class Whitening(Normalisation):
@@ -262,7 +264,7 @@ class Whitening(Normalisation):
 
     def squares(self, error_BD: Float[Tensor, "B D"], x_BD: Float[Tensor, "B D"]) -> tuple[float, float]:
         """See `Normalisation.squares`."""
-        return _squares(error_BD @ self.inverse_DD, x_BD)
+        return squares_of(error_BD @ self.inverse_DD, x_BD)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Normalisation.tensors`."""
@@ -298,5 +300,6 @@ def _mean_norm(sample_BD: Tensor) -> float:
     return mean_norm
 
 
-def _squares(error_BD: Tensor, x_BD: Tensor) -> tuple[float, float]:
+def squares_of(error_BD: Tensor, x_BD: Tensor) -> tuple[float, float]:
+    """Σ‖x̂ − x‖² and Σ‖x − x̄‖²."""
     return float(error_BD.pow(2).sum()), float((x_BD - x_BD.mean(0)).pow(2).sum())

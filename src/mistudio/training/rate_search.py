@@ -97,7 +97,7 @@ def search_rate(
         Interrupted: `progress` asked to stop; the search begins anew next time.
     """
     began = time.monotonic()
-    rule = config.learning_rate(config.sae.width(len(start.centre_D)))
+    rule = config.learning_rate(config.sae.width(start.d_in))
     steps = trial_steps(config)
     if steps == 0:
         return RateSearch(chosen=rule, searched=False)

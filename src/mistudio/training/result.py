@@ -26,6 +26,8 @@ class Origin(Config):
     """What an SAE says of the activations that it was trained on; kept with the run, to be there without them."""
 
     hook: str
+    hook_out: str | None = None
+    """What a transcoder writes."""
     model_name: str
     token_filter: dict[str, Any]
     """What was left out."""
@@ -71,6 +73,7 @@ def write_sae(
     config, weights = run.result()
     about: dict[str, Any] = {
         "hook": origin.hook,
+        "hook_out": origin.hook_out,
         "model_name": origin.model_name,
         "metadata": {
             "training_architecture": run.config.sae.architecture,

@@ -17,10 +17,10 @@ from torch import Tensor
 from mistudio.errors import BadInput, Diverged
 from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.sae.config import SaeConfig
-from mistudio.sae.initial import initial_weights
+from mistudio.sae.initial import first_weights
 from mistudio.sae.kernels.protocol import AdamMoments, AdamSettings
 from mistudio.sae.penalty import PenalisedStep
-from mistudio.sae.registry import TRAININGS, architecture_of
+from mistudio.sae.registry import TRAININGS, architecture_of, trained
 from mistudio.sae.sparse_step import StepLoss
 from mistudio.sae.weights import Weights
 from mistudio.training.accumulation import Accumulation
@@ -65,7 +65,7 @@ class TrainingRun:
 
     Args:
         config: the run.
-        start: what is done to the activations, and their centre.
+        start: what is done to the activations, and their centre; for a transcoder, of inputs and targets.
         device: where to train.
         mesh: the processes that train together; all make the same calls.
         learning_rate: the highest one; the configuration's where not given.
@@ -84,15 +84,16 @@ class TrainingRun:
         learning_rate: float | None = None,
     ) -> None:
         self.config = config
-        tensors = {name: tensor.to(device) for name, tensor in start.normalisation.tensors().items()}
+        # A copy: members of a sweep start from the same, and a checkpoint refuses tensors that share memory.
+        tensors = {name: tensor.to(device, copy=True) for name, tensor in start.normalisation.tensors().items()}
         self.normalisation = start.normalisation.restored(mesh.same_everywhere(tensors))
         self.steps_done = 0
         self.mesh = mesh
         self._training = TRAININGS[config.sae.architecture]
-        self._width = config.sae.width(len(start.centre_D))
+        self._width = config.sae.width(start.d_in)
         centre_D = mesh.everyone.broadcast(start.centre_D.to(device)).cpu()
         # All latents together may not fit on the device.
-        every = initial_weights(self._width, centre_D, seed=config.seed, more=self._training.tensors)
+        every = first_weights(config.sae, start.d_in, centre_D, seed=config.seed, more=self._training.tensors)
         weights = mesh.shard(every).map(lambda tensor: tensor.to(device))
         self._step = self._training.step(config.sae, weights, gemm_dtype=_DTYPES[config.precision], mesh=mesh)
         self._accumulation = Accumulation(self._step, config.accumulate)
@@ -114,14 +115,15 @@ class TrainingRun:
 
     def result(self) -> tuple[SaeConfig, Weights]:
         """The trained SAE, for raw activations."""
-        config, weights = self._training.to_inference(self.config.sae, self.weights, self._step.kept)
+        config, weights = trained(self.config.sae, self.weights, self._step.kept)
         return config, self.normalisation.fold(weights, each_row=not architecture_of(config.architecture).compares)
 
     def step(self, acts_BD: Float[Tensor, "B D"], *, report: bool) -> Report | None:
         """Train on one batch of raw activations.
 
         Args:
-            acts_BD: any float dtype; the whole batch, also where this process takes a share of it.
+            acts_BD: any float dtype; the whole batch, also where this process takes a share of it. A transcoder's are
+                inputs and targets side by side.
             report: also compute the batch's numbers, which waits for the device.
 
         Raises:
@@ -155,6 +157,10 @@ class TrainingRun:
 
     def _check_divisible(self) -> None:
         config, latents, everyone = self.config, self.mesh.latents, self.mesh.everyone
+        if everyone.size > 1 and config.sae.target is not None:
+            raise BadInput(
+                "A transcoder is trained by a single process only.", remedy="Leave out --target, or leave out torchrun."
+            )
         if latents.size > 1 and len(self._step.ends) > 1:
             raise BadInput(
                 f"The latents of {config.sae.architecture} can't be divided among processes.",

@@ -12,7 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mistudio.training.config import TrainConfig
 from mistudio.training.normalisation import NORMALISATIONS, Normalisation, NormalisationName
+from mistudio.training.pair import PairScale
 
 _PREFIX = "normalisation."
 
@@ -23,18 +25,31 @@ class StartingPoint(NamedTuple):
     normalisation: Normalisation
     """Folded into the weights when the SAE is saved."""
     centre_D: Float[Tensor, " D"]
-    """Geometric median or mean of the normalised activations."""
+    """Geometric median or mean of the normalised activations; a transcoder's of its targets."""
+
+    @property
+    def d_in(self) -> int:
+        """Width of what is read."""
+        return self.normalisation.d_in or len(self.centre_D)
 
     @classmethod
-    def of_checkpoint(cls, tensors: Mapping[str, Tensor], name: NormalisationName) -> StartingPoint:
+    def of_checkpoint(cls, tensors: Mapping[str, Tensor], config: TrainConfig) -> StartingPoint:
         """What a run started from, as far as its state (see `TrainingRun.state`) does not replace it."""
         own = {key.removeprefix(_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(_PREFIX)}
-        return cls(NORMALISATIONS[name].restored(own), tensors["weights.b_dec_D"])
+        kind = NORMALISATIONS[config.normalisation] if config.sae.target is None else PairScale
+        return cls(kind.restored(own), tensors["weights.b_dec_D"])
 
     @staticmethod
     def state(normalisation: Normalisation) -> dict[str, Tensor]:
         """What `of_checkpoint` needs beside the weights."""
         return {f"{_PREFIX}{name}": tensor for name, tensor in normalisation.tensors().items()}
+
+
+def start_of(config: TrainConfig, sample_BC: Float[Tensor, "B C"], d_in: int) -> StartingPoint:
+    """Where a run starts, from a sample of its columns, of which a transcoder's encoder reads the first `d_in`."""
+    if config.sae.target is not None:
+        return starting_pair(sample_BC, d_in, config.b_dec_start)
+    return starting_point(sample_BC, config.b_dec_start, config.normalisation)
 
 
 def starting_point(
@@ -52,6 +67,21 @@ def starting_point(
     chosen = NORMALISATIONS[normalisation].of(sample_BD)
     normal_BD = chosen.apply(sample_BD)
     return StartingPoint(chosen, normal_BD.mean(0) if kind == "mean" else geometric_median(normal_BD))
+
+
+def starting_pair(
+    sample_BC: Float[Tensor, "B C"], d_in: int, kind: Literal["geometric_median", "mean"]
+) -> StartingPoint:
+    """Scales and centres of a sample of inputs, the first `d_in` columns, and targets.
+
+    Raises:
+        BadInput: the sample is not finite.
+        EmptyCorpus: one of the two holds nothing but zeros.
+    """
+    sample_BC = sample_BC.float()
+    pair = PairScale.of_sides(sample_BC[:, :d_in], sample_BC[:, d_in:])
+    targets_BE = pair.apply(sample_BC)[:, d_in:]
+    return StartingPoint(pair, targets_BE.mean(0) if kind == "mean" else geometric_median(targets_BE))
 
 
 def geometric_median(points_BD: Float[Tensor, "B D"], *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:

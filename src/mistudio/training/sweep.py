@@ -27,6 +27,7 @@ from mistudio.errors import ArtifactExists, Diverged
 from mistudio.evaluation.result import Evaluation
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
+from mistudio.training.columns import columns_of, read_parts
 from mistudio.training.config import TrainConfig
 from mistudio.training.member import Member
 from mistudio.training.sweep_page import write_page
@@ -59,7 +60,8 @@ def train_several(
 
     Raises:
         ArtifactExists: `out`, or an SAE that would be written, is there already.
-        BadInput: the runs cannot share batches, two are the same, or one has fewer latents than shall be active.
+        BadInput: the runs cannot share batches or have not one target, two are the same, or one has fewer latents than
+            shall be active.
         ConfigConflict: an interrupted sweep is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: all members diverged.
@@ -67,8 +69,8 @@ def train_several(
         Interrupted: `progress` asked to stop; a checkpoint was saved.
     """
     out = Path(out).expanduser().absolute()
-    parts = {part.hook: part for part in source.parts}
-    planned = plan(configs, {part.hook: part.width for part in source.parts})
+    parts = {part.hook: part for part in read_parts(source, configs)}
+    planned = plan(configs, {hook: part.width for hook, part in parts.items()})
     for one in planned:
         check_width(one.config, parts[one.hook].width)
     places = {one.name: _place(out, one.name, members_in) for one in planned}
@@ -76,7 +78,10 @@ def train_several(
     if taken:
         raise ArtifactExists(f"{taken[0]} exists already.")
     with new_directory(out, resumable=True) as folder:
-        members = [Member(one.config, folder / one.name, parts[one.hook], name=one.name) for one in planned]
+        members = [
+            Member(one.config, folder / one.name, columns_of(source, one.config, parts[one.hook]), name=one.name)
+            for one in planned
+        ]
         claim(
             folder,
             members={one.name: one.config.model_dump(mode="json") for one in planned},

@@ -27,6 +27,7 @@ from mistudio.errors import BadInput, ConfigConflict, Diverged, Interrupted
 from mistudio.progress import Progress
 from mistudio.sae.collective import SINGLE, Mesh
 from mistudio.training.checkpoint import load_checkpoint, run_at, save_checkpoint
+from mistudio.training.columns import read_part
 from mistudio.training.config import TrainConfig
 from mistudio.training.held_back import HeldBack
 from mistudio.training.layout import RUN, latest_checkpoint
@@ -34,7 +35,7 @@ from mistudio.training.member import Member
 from mistudio.training.rate_search import rate_of
 from mistudio.training.run import TrainingRun
 from mistudio.training.shared_files import load_shard, saving_shards
-from mistudio.training.starting_point import StartingPoint, starting_point
+from mistudio.training.starting_point import StartingPoint, start_of
 
 _SAMPLE_TOKENS = 20_000
 
@@ -134,8 +135,7 @@ class Together:
             config = member.config
             place = member.part, config.b_dec_start, config.normalisation
             if place not in starts:
-                columns_BD = sample_BD[:, member.part.columns]
-                starts[place] = starting_point(columns_BD, config.b_dec_start, config.normalisation)
+                starts[place] = start_of(config, sample_BD[:, member.part.columns], read_part(source, config).width)
             start, rate = starts[place], None
             if config.lr == "auto":
                 columns = member.part.columns

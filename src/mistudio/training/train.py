@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from mistudio.activations.block import Part
 from mistudio.activations.stream import ActivationSource
 from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.manifest import Artifact, open_artifact
@@ -23,6 +22,7 @@ from mistudio.errors import BadInput, Diverged
 from mistudio.hardware import best_device
 from mistudio.progress import Progress, Silent
 from mistudio.sae.collective import SINGLE, Mesh
+from mistudio.training.columns import columns_of, read_part
 from mistudio.training.config import TrainConfig
 from mistudio.training.member import Member
 from mistudio.training.shared_files import shared_directory
@@ -52,7 +52,8 @@ def train(
 
     Raises:
         ArtifactExists: `out` is there already.
-        BadInput: more latents shall be active than there are, or the work can't be divided among the processes.
+        BadInput: more latents shall be active than there are, the source holds other hook points than are read and
+            reconstructed, or the work can't be divided among the processes.
         ConfigConflict: an interrupted run is there, and was started with other options or data.
         EmptyCorpus: the source has too few tokens for a batch.
         Diverged: the loss became infinite or undefined.
@@ -60,13 +61,14 @@ def train(
         Interrupted: `progress` asked to stop; a checkpoint was saved.
         RankLost: another process of `mesh` has ended.
     """
-    check_width(config, source.d_in)
+    read = read_part(source, config)
+    check_width(config, read.width)
     progress = progress or Silent()
     if mesh.everyone.size > 1:
         _check_for_several(config, mesh)
         source, progress = SharedSource(source, mesh.everyone), SharedProgress(progress, mesh.everyone)
     with shared_directory(out, mesh.everyone) as folder:
-        member = Member(config, folder, Part(source.hook, 0, source.d_in))
+        member = Member(config, folder, columns_of(source, config, read))
         if mesh.leads:
             # Processes that share out the tokens may be more or fewer from now on.
             shards = {"latent_shards": mesh.latents.size} if mesh.latents.size > 1 else {}

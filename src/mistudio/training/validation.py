@@ -6,7 +6,7 @@ is no progress. All that is remembered goes into the checkpoints, so that a resu
 
 Measuring changes nothing in the run.
 
-N tokens held back, D d_in.
+N tokens held back, D d_in, with targets beside it for a transcoder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -181,15 +181,16 @@ class Validation:
 
 
 def measure(run: TrainingRun, acts_ND: Float[Tensor, "N D"]) -> Quality:
-    """The SAE that the run would save now, on raw activations, computed in float32."""
+    """The SAE that the run would save now, on raw activations, or inputs and targets, computed in float32."""
     reconstruction, active = Reconstruction(), 0
     with torch.no_grad():
-        outside = "layer_norm" if run.normalisation.outside else "none"
+        outside: Literal["layer_norm", "none"] = "layer_norm" if run.normalisation.outside else "none"
         sae = SparseAutoencoder(*run.result(), hook="", model_name="", normalisation=outside)
-        for x_BD in torch.split(acts_ND, _SLICE):
-            x_BD = x_BD.to(sae.W_dec_FD.device).float()
+        for acts_SD in torch.split(acts_ND, _SLICE):
+            acts_SD = acts_SD.to(sae.W_dec_FD.device).float()
+            x_BD, y_BE = acts_SD[:, : sae.d_in], acts_SD[:, -sae.d_out :]
             code = sae.encode_sparse(x_BD)
-            reconstruction.update(x_BD, sae.decode_sparse(code, x_BD))
+            reconstruction.update(y_BE, sae.decode_sparse(code, x_BD))
             active += int((code.values_BK != 0).sum())
     return Quality(reconstruction.fvu, active / len(acts_ND))
 

@@ -1597,6 +1597,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
              * @default 0.9
@@ -3557,6 +3569,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -4049,6 +4073,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -4503,6 +4539,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
             /**
              * Threshold Decay
              * @description Share of the threshold that stays from one step to the next.
@@ -6246,6 +6294,18 @@ export interface components {
              */
             aux_coefficient: number;
             /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
+            /**
              * Coefficient
              * @description Weight of the penalty; adjusted step by step until `k` latents are active on average, where it is not given.
              */
@@ -7060,6 +7120,18 @@ export interface components {
              * @default 0.03125
              */
             aux_coefficient: number;
+            /**
+             * Target
+             * @description Hook point to reconstruct in place of the one that is read, which makes a transcoder: mlp_out.15, or mlp_out for
+             *     the layer that is read.
+             */
+            target?: string | null;
+            /**
+             * Skip
+             * @description With a target: a linear map from what is read to the target beside the latents (Paulo et al. 2025).
+             * @default false
+             */
+            skip: boolean;
         };
         /**
          * Trace
@@ -7197,7 +7269,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,
@@ -7242,7 +7315,8 @@ export interface components {
              *       "expansion": 8,
              *       "k": 32,
              *       "aux_k": 256,
-             *       "aux_coefficient": 0.03125
+             *       "aux_coefficient": 0.03125,
+             *       "skip": false
              *     }
              */
             sae: components["schemas"]["TopKConfig"] | components["schemas"]["BatchTopKConfig"] | components["schemas"]["MatryoshkaConfig"] | components["schemas"]["JumpReLUTrainingConfig"] | components["schemas"]["GatedTrainingConfig"] | components["schemas"]["StandardTrainingConfig"];
@@ -7477,7 +7551,8 @@ export interface components {
              *         "aux_coefficient": 0.03125,
              *         "aux_k": 256,
              *         "expansion": 8,
-             *         "k": 32
+             *         "k": 32,
+             *         "skip": false
              *       },
              *       "tokens": 2000000,
              *       "batch_size": 2048,

@@ -51,8 +51,7 @@ def evaluate(
         tokens = inputs.tokens_for(context.obj, corpus, model, progress)
         lm = inputs.load_model(context.obj, ModelConfig(source=model), progress)
         inputs.remark_on_another_model(loaded, lm)
-        token_filter = inputs.token_filter(loaded.metadata)
-        result = run(loaded, lm, tokens, config, filter=token_filter, against=other, progress=progress)
+        result = run(loaded, lm, tokens, config, against=other, progress=progress)
     inputs.keep_evaluation(context.obj, result, place, compared)
     if out is not None:
         write_evaluation(result, out)

@@ -14,7 +14,7 @@ from mistudio.artifacts.kinds import Kind
 from mistudio.artifacts.store import LocalStore
 from mistudio.cli import console, inputs, sweeps
 from mistudio.cli.options import AsJson, Out, configured, validated
-from mistudio.cli.processes import Place, together
+from mistudio.cli.processes import Device, LatentShards, Place, together
 from mistudio.errors import BadInput, Diverged
 from mistudio.language_models.config import ModelConfig
 from mistudio.progress import Progress
@@ -28,6 +28,19 @@ if TYPE_CHECKING:
     from mistudio.evaluation.result import Evaluation
 
 
+_Layers = Annotated[
+    list[int] | None, typer.Option("--layer", help="With --model: the layer, from 0; repeat for several.")
+]
+_Hooks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hook",
+        help="Hook point, or with its layer: resid_post.15; if not given resid_post, or with --target mlp_in. "
+        "Repeat for several.",
+    ),
+]
+
+
 @configured(TrainConfig, from_file=True, several=True, names={"architecture": ("--arch",)})
 def train(
     context: typer.Context,
@@ -36,15 +49,8 @@ def train(
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Instead of a recording: run this model live.")] = None,
     corpus: Annotated[str | None, typer.Option("--corpus", help="With --model: tokens, a corpus or text.")] = None,
-    layer: Annotated[
-        list[int] | None, typer.Option("--layer", help="With --model: the layer, from 0; repeat for several.")
-    ] = None,
-    hook: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--hook", help="Hook point, or with its layer: resid_post.15; resid_post if not given. Repeat for several."
-        ),
-    ] = None,
+    layer: _Layers = None,
+    hook: _Hooks = None,
     evaluate: Annotated[
         bool,
         typer.Option("--evaluate", help="Then measure on held-out text, as eval does; wants --model and --corpus."),
@@ -52,17 +58,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, and refuse where there is none.")
     ] = False,
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; a GPU where there is one if not given.")
-    ] = None,
-    latent_shards: Annotated[
-        int,
-        typer.Option(
-            "--latent-shards",
-            min=1,
-            help="Under torchrun: processes among which the latents are divided; with 1 they share out the tokens.",
-        ),
-    ] = 1,
+    device: Device = None,
+    latent_shards: LatentShards = 1,
     log: Annotated[
         list[str] | None,
         typer.Option("--log", help="Also send the numbers to tensorboard, wandb or mlflow; repeat for several."),
@@ -92,16 +89,18 @@ def train(
 
         mistudio train --activations ./acts --config run.json --k 64
 
+        mistudio train --model smollm2 --corpus letters --layer 15 --target mlp_out --skip
+
         torchrun --nproc-per-node 4 -m mistudio train --activations ./acts --out ./sae
     """
-    points = sweeps.points(hook or [], layer or [])
+    points = sweeps.points(hook or [], layer or [], configs)
     _check_choice(activations, model, corpus, points, evaluate=evaluate)
     configs = in_one_order(configs)
     with together(device, latent_shards) as processes, console.working() as progress:
         source = _source(context.obj, activations, model, corpus, points, configs[0].order_seed, progress, processes)
         if processes.mesh.leads:
             _advise(configs, source)
-        if len(configs) * len(source.parts) > 1:
+        if sweeps.count(source, configs) > 1:
             processes.refuse_several()
             if log:
                 raise BadInput("--log follows one SAE, and these are several.", remedy="Leave out --log.")
@@ -111,7 +110,9 @@ def train(
         path = _train_one(context.obj, source, configs[0], out, progress, processes, log or (), resume=resume)
         if not processes.mesh.leads:
             return
-        found = sweeps.evaluated(context.obj, {"eval": path.path}, model, corpus, progress) if evaluate else {}
+        found = (
+            sweeps.evaluated(context.obj, {"eval": path.path}, str(model), str(corpus), progress) if evaluate else {}
+        )
     _report(path, source, configs[0], found.get("eval"), model, corpus, as_json=as_json)
 
 
@@ -187,14 +188,17 @@ def _report(
     *,
     as_json: bool,
 ) -> None:
+    from mistudio.training.columns import read_part
+
     metrics = artifact.manifest.metrics
     if as_json:
         held_out = {"evaluation": found.model_dump(mode="json")} if found else {}
         console.print_json({"path": str(artifact.path), **metrics, **held_out})
         return
+    width = config.sae.width(read_part(source, config).width)
     facts = {
         "hook point": source.hook,
-        "latents": config.sae.width(source.d_in),
+        "latents": width,
         "active per token": metrics["l0"],
         "tokens": metrics["tokens"],
         "tokens per second": metrics["tokens_per_second"],
@@ -208,7 +212,7 @@ def _report(
         facts |= {"FVU on held-out text": found.fvu, "loss recovered": found.loss_recovered_zero}
     console.print_facts(f"SAE {artifact.path}", facts)
     ended = {name: metrics[name] for name in ("step", "l0", "dead_share")}
-    for each in hindsight(config, config.sae.width(source.d_in), **ended):
+    for each in hindsight(config, width, **ended):
         console.remark(f"Note: {each.sentence}")
     if not found:
         console.remark(f"Next: mistudio eval {artifact.path} --model {model or 'MODEL'} --corpus {corpus or 'CORPUS'}")
@@ -216,8 +220,10 @@ def _report(
 
 def _advise(configs: Sequence[TrainConfig], source: ActivationSource) -> None:
     """Say what is likely to go wrong, each sentence once."""
+    from mistudio.training.columns import read_parts
+
     told = [
-        each.sentence for config in configs for part in source.parts
+        each.sentence for config in configs for part in read_parts(source, configs)
         for each in advice(config, part.width, source.n_tokens)
     ]  # fmt: skip
     for sentence in dict.fromkeys(told):

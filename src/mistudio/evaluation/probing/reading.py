@@ -56,9 +56,11 @@ def hook_of(sae: SparseAutoencoder, lm: LanguageModel) -> HookPoint:
     """The SAE's hook point in this model.
 
     Raises:
+        BadInput: it is a transcoder.
         ShapeError: its width is not the SAE's.
         HookMissing: the model has no such point.
     """
+    sae.demand_autoencoder("Probing")
     point = HookPoint.parse(sae.hook)
     width = width_of(lm, point)
     if width != sae.d_in:

@@ -66,6 +66,6 @@ def to_inference(
     norm_F = weights.W_dec_FD.norm(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
     folded = Weights(
         weights.W_enc_FD * norm_F[:, None], weights.b_enc_F * norm_F, weights.W_dec_FD / norm_F[:, None],
-        weights.b_dec_D,
+        weights.b_dec_D, dict(weights.more),
     )  # fmt: skip
     return StandardConfig(**config.shape()), folded

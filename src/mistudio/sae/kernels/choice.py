@@ -26,11 +26,20 @@ def encoder_for(weights: Weights, kernels: StepKernels, dtype: torch.dtype | Non
     """The fastest encoder that works where the weights lie; with a dtype, the one that computes in that."""
     device = weights.b_dec_D.device
     dense = DenseEncoder(weights, kernels, dtype or fast_dtype(device))
-    if dtype is None and device.type == "cpu" and _has_compiler() and cpu_multiplies_int8():
+    if dtype is None and _screens(device):
         from mistudio.sae.kernels.screened_encoder import ScreenedEncoder
 
         return ScreenedEncoder(weights, dense)
     return dense
+
+
+def encoder_precision(device: torch.device) -> str:
+    """In what the encoder's product is computed there, where no dtype is asked for."""
+    return "int8, float32" if _screens(device) else str(fast_dtype(device)).removeprefix("torch.")
+
+
+def _screens(device: torch.device) -> bool:
+    return device.type == "cpu" and _has_compiler() and cpu_multiplies_int8()
 
 
 def _has_compiler() -> bool:

@@ -56,17 +56,17 @@ def train(request: Train, context: JobContext) -> Made:
 
 def _source(request: Train, context: JobContext) -> ActivationSource:
     """Recordings, or a model that runs along."""
-    seed = request.config.seed
+    seed, hooks = request.config.seed, request.config.sae.hooks(request.hook)
     if request.recording_ids:
         paths = [context.artifact("recording", each) for each in request.recording_ids]
-        return RecordedSource(paths, hook=request.hook, seed=seed)
+        return RecordedSource(paths, hook=hooks, seed=seed)
     assert request.model_id is not None
     assert request.tokenization_id is not None
-    assert request.hook is not None
+    assert hooks is not None
     model = context.artifact("model", request.model_id)
     tokens = Tokens.open(context.artifact("tokenization", request.tokenization_id))
     lm = load_model(ModelConfig(source=str(model)), progress=context.progress)
-    return ModelSource(lm, tokens, request.hook, StreamConfig(seed=seed), progress=context.progress)
+    return ModelSource(lm, tokens, hooks, StreamConfig(seed=seed), progress=context.progress)
 
 
 class TrainingLog:
