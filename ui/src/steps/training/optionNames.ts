@@ -4,6 +4,8 @@ export const labels: Readonly<Record<string, string>> = {
   "sae.k": "Active latents",
   "sae.expansion": "Expansion",
   "sae.d_sae": "Latents in all",
+  "sae.target": "Reconstructed hook point",
+  "sae.skip": "Linear map beside the latents",
   "sae.aux_k": "Dead latents that help (AuxK)",
   "sae.aux_coefficient": "Weight of the AuxK loss",
   "sae.threshold_decay": "Decay of the threshold",

@@ -5,8 +5,8 @@ import type { FieldDescriptor } from "@/kit/jsonSchema";
 import { SchemaForm } from "@/kit/SchemaForm";
 import { groupOf, groups, labels, units, whenEmpty } from "../optionNames";
 
-/** They are asked for above. */
-const hidden = ["tokens", "lr", "sae.architecture", "sae.k", "sae.expansion"];
+/** They are asked for above; and a transcoder needs a second hook point, which trainings here do not read. */
+const hidden = ["tokens", "lr", "sae.architecture", "sae.k", "sae.expansion", "sae.target", "sae.skip"];
 
 interface MoreOptionsProps {
   fields: readonly FieldDescriptor[];
