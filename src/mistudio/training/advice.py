@@ -13,7 +13,8 @@ from mistudio.training.config import TrainConfig
 from mistudio.training.trial_plan import trial_steps
 
 _HIGH, _LOW = 4.0, 0.25
-"""Multiples of the rule's learning rate beyond which the FVU was measured to be a quarter worse, or more."""
+"""Multiples of the rule's learning rate that are worth a word: a quarter of it cost a quarter of the FVU where it was
+measured, and four times it is a guess."""
 _FIRINGS = 300
 """Tokens on which a latent must be active to become anything."""
 _MANY_LATENTS = 4096
