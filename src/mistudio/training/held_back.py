@@ -15,16 +15,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock, Part
-from mistudio.activations.outliers import JointFilter, TokenFilter
+from mistudio.activations.block import ActivationBlock
+from mistudio.activations.derived import DerivedSource
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.manifest import Input
 from mistudio.errors import EmptyCorpus
 
 _LARGEST_SHARE = 1 / 20
 
 
-class HeldBack:
+class HeldBack(DerivedSource):
     """An `ActivationSource` that gives all but some tokens of another one.
 
     Args:
@@ -36,7 +35,7 @@ class HeldBack:
     """
 
     def __init__(self, source: ActivationSource, tokens: int) -> None:
-        self._source = source
+        super().__init__(source)
         wanted = min(tokens, int(source.n_tokens * _LARGEST_SHARE))
         acts, positions, found = [], [], 0
         for block in source.blocks(epoch=0):
@@ -56,49 +55,9 @@ class HeldBack:
         self._positions_N = torch.cat(positions)
 
     @property
-    def d_in(self) -> int:
-        """Width of the activations."""
-        return self._source.d_in
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """Which columns are whose."""
-        return self._source.parts
-
-    @property
-    def hook(self) -> str:
-        """The hook point."""
-        return self._source.hook
-
-    @property
-    def model_name(self) -> str:
-        """The model whose activations they are."""
-        return self._source.model_name
-
-    @property
-    def device(self) -> torch.device:
-        """Where blocks lie."""
-        return self._source.device
-
-    @property
     def n_tokens(self) -> int:
         """Tokens in an epoch without those that are held back."""
         return self._source.n_tokens - len(self.acts_ND)
-
-    @property
-    def filter(self) -> TokenFilter | JointFilter:
-        """What was left out of the other source."""
-        return self._source.filter
-
-    @property
-    def excluded(self) -> dict[str, float]:
-        """How much that was."""
-        return self._source.excluded
-
-    @property
-    def inputs(self) -> list[Input]:
-        """The artifacts read."""
-        return self._source.inputs
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -114,7 +73,3 @@ class HeldBack:
                 continue
             kept = (~held_B).nonzero().flatten()
             yield ActivationBlock(block.acts_BD[kept], block.token_ids_B[kept], block.positions_B[kept])
-
-    def sample(self, n: int) -> Float[Tensor, "B D"]:
-        """The other source's sample."""
-        return self._source.sample(n)

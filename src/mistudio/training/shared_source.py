@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mistudio.activations.block import ActivationBlock, Part
-from mistudio.activations.outliers import JointFilter, TokenFilter
+from mistudio.activations.block import ActivationBlock
+from mistudio.activations.derived import DerivedSource
 from mistudio.activations.stream import ActivationSource
-from mistudio.artifacts.manifest import Input
 from mistudio.sae.collective import Ranks
 
 _FORMATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
-class SharedSource:
+class SharedSource(DerivedSource):
     """`ActivationSource` by `source`, of which every process has its own.
 
     Args:
@@ -34,54 +32,15 @@ class SharedSource:
     """
 
     def __init__(self, source: ActivationSource, ranks: Ranks) -> None:
-        self._source, self._ranks = source, ranks
+        super().__init__(source)
+        self._ranks = ranks
         # A model's is an estimate, and decides how large the buffer is.
-        self.n_tokens = int(ranks.broadcast(torch.tensor(source.n_tokens)))
+        self._n_tokens = int(ranks.broadcast(torch.tensor(source.n_tokens)))
 
     @property
-    def d_in(self) -> int:
-        """Width of the activations."""
-        return self._source.d_in
-
-    @property
-    def hook(self) -> str:
-        """The hook point."""
-        return self._source.hook
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The hook points, and which columns are whose."""
-        return self._source.parts
-
-    @property
-    def model_name(self) -> str:
-        """The model whose activations they are."""
-        return self._source.model_name
-
-    @property
-    def device(self) -> torch.device:
-        """Where blocks lie."""
-        return self._source.device
-
-    @property
-    def filter(self) -> TokenFilter | JointFilter:
-        """What was left out."""
-        return self._source.filter
-
-    @property
-    def excluded(self) -> dict[str, float]:
-        """How many tokens the filter left out."""
-        return self._source.excluded
-
-    @property
-    def inputs(self) -> list[Input]:
-        """The artifacts read."""
-        return self._source.inputs
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """That of the source: the blocks are the same."""
-        return self._source.identity
+    def n_tokens(self) -> int:
+        """Tokens in an epoch, the same number for all."""
+        return self._n_tokens
 
     def blocks(self, epoch: int, start: int = 0) -> Iterator[ActivationBlock]:
         """The source's blocks."""
