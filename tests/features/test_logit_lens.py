@@ -68,7 +68,7 @@ def test_without_a_model_or_without_tokens_to_keep_there_is_no_lens(
 
 def test_directions_outside_the_residual_stream_are_not_read_as_tokens(tokens: Tokens, tmp_path: Path) -> None:
     sae = make_sae()
-    sae.hook = "attn_z.1"
+    sae.hook = sae.hook_out = "attn_z.1"
     features = lens_of(sae, narrow("llama"), tokens, tmp_path / "f")
     assert features.latent(0).promoted == ()
     assert "attn_z.1" in features.artifact.manifest.config["logit_lens"]

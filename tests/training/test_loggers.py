@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -125,5 +126,7 @@ def test_wandb_writes_a_run_without_a_network(tmp_path: Path, monkeypatch: pytes
     logger = open_logger("wandb", tmp_path, "run", {"k": 3})
     logger.log(1, {"fvu": 0.5})
     logger.close()
+    # Its service would live as long as this process, with sockets that nobody closes.
+    import_module("wandb").teardown()
     (file,) = tmp_path.rglob("run-*.wandb")
     assert b"fvu" in file.read_bytes()

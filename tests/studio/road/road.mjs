@@ -59,7 +59,7 @@ const steps = {
     const text = page.getByLabel("Text", { exact: true });
     if ((await text.inputValue()) === "") await text.selectOption({ index: 1 }); // The only one is chosen already.
     await page.getByLabel("Training tokens").fill(String(given.tokens));
-    await page.getByLabel("Active latents").fill("4");
+    await page.getByLabel("Active latents", { exact: true }).fill("4");
     await button("Start training").and(page.locator(":enabled")).waitFor();
     await visitor.look("/training/new");
     await page.getByLabel("Name", { exact: true }).fill("browsed");

@@ -178,6 +178,9 @@ def _soak(settings: Settings, folder: Path, *, kills: int, steps: int, seed: int
 
 def _kill_and_look(settings: Settings, folder: Path, kills: int, config: TrainConfig, seed: int) -> None:
     client = mistudio.Client(settings.url, retry_seconds=_BACK_SECONDS)
+    # A studio looks at its store once it serves.
+    made = (client.models, client.tokenizations, client.recordings)
+    _until(lambda: all(list(each.list()) for each in made), "the store is not looked at")
     (model,), (tokens,), (recording,) = client.models.list(), client.tokenizations.list(), client.recordings.list()
     work = Work(client, model.id, tokens.id, recording.id, config)
     twice, over = Twice(settings), threading.Event()
