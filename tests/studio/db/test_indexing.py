@@ -332,8 +332,8 @@ def test_a_thousand_artifacts_are_looked_at_in_seconds(library: Library) -> None
             write_json(copy / MANIFEST, {**manifest, "id": f"{manifest['id']}-{number}"})
     began = time.process_time()
     assert library.index().added == 996
-    # Of this process alone: the machine may be busy with other tests.
-    assert time.process_time() - began < 2
+    # Of this process alone, and generous: something that grows with the square of the number takes far longer.
+    assert time.process_time() - began < 10
     began = time.process_time()
     assert library.index().added == 0
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
