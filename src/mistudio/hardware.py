@@ -102,7 +102,7 @@ def named_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BadInput(f"There is no device {name!r} here.", remedy="Use --device cpu, or auto.") from error
+        raise BadInput(f"There is no device {name!r} here.", remedy="Use cpu, or auto.") from error
     return device
 
 

@@ -20,7 +20,7 @@ from mistudio.artifacts.manifest import open_artifact
 from mistudio.errors import BadInput, NotEnoughMemory
 from mistudio.features.find import digest_of
 from mistudio.features.pages import Features
-from mistudio.hardware import best_device, fast_dtype
+from mistudio.hardware import fast_dtype, named_device
 from mistudio.language_models import describe as description
 from mistudio.language_models import loading
 from mistudio.language_models.config import ModelConfig
@@ -110,13 +110,9 @@ def device_named(name: str) -> str:
     Raises:
         BadInput: there is no such device.
     """
-    if name == "auto":
-        name = best_device().type
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BadInput(f"There is no device {name!r} here.", remedy="Use cpu, or auto.") from error
-    return f"cuda:{torch.cuda.current_device()}" if name == "cuda" else name
+    device = named_device(name)
+    bare = device.type == "cuda" and device.index is None
+    return f"cuda:{torch.cuda.current_device()}" if bare else str(device)
 
 
 def free_bytes(device: str) -> int:
